@@ -96,6 +96,10 @@ class OrderInvalid(TerminalError):
     code = "order-invalid"
 
 
+class ReceiptInvalid(TerminalError):
+    code = "receipt-invalid"
+
+
 class QueueError(TerminalError):
     code = "queue-fault"
 

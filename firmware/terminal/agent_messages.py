@@ -1,0 +1,62 @@
+"""What the agent sends: orders and receipts (firmware/PROTOCOL.md §4, §5). Pure: bytes and a key in, values out."""
+
+from collections import namedtuple
+
+from terminal import cbor, cose
+from terminal.errors import CborError, CoseError, OrderInvalid, ReceiptInvalid
+
+ORDER_PROFILE = "tag:shiming.example,2026:registration-order#1"
+RECEIPT_PROFILE = "tag:shiming.example,2026:registration-receipt#1"
+
+STORED, DUPLICATE, REFUSED = 1, 2, 3
+
+Order = namedtuple("Order", ("id", "nonce", "msisdn", "channel", "issued_at", "expires_at"))
+Receipt = namedtuple("Receipt", ("token_sha256", "verdict", "reason"))
+
+
+def parse_order(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Order:
+    """Raises OrderInvalid: not signed by our agent, for another terminal, or malformed."""
+    try:
+        claims = _open(token, agent_kid, agent_point, ORDER_PROFILE)
+        order = Order(
+            _take(claims, -70010, str), _take(claims, 10, bytes), _take(claims, -70011, str),
+            _take(claims, -70012, str), _take(claims, 6, int), _take(claims, 4, int),
+        )  # fmt: skip
+        if _take(claims, 256, bytes) != ueid:
+            raise OrderInvalid("order for another terminal")
+    except (CborError, CoseError, KeyError, ValueError) as error:
+        raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
+    if len(order.nonce) != 16 or not 1 <= len(order.id) <= 64:
+        raise OrderInvalid("claims-malformed")
+    return order
+
+
+def parse_receipt(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Receipt:
+    """Raises ReceiptInvalid."""
+    try:
+        claims = _open(token, agent_kid, agent_point, RECEIPT_PROFILE)
+        verdict = _take(claims, -70021, int)
+        reason = _take(claims, -70022, str) if verdict == REFUSED else None
+        receipt = Receipt(_take(claims, -70020, bytes), verdict, reason)
+        if _take(claims, 256, bytes) != ueid:
+            raise ReceiptInvalid("receipt for another terminal")
+    except (CborError, CoseError, KeyError, ValueError) as error:
+        raise ReceiptInvalid(getattr(error, "code", "claims-malformed")) from None
+    if verdict not in (STORED, DUPLICATE, REFUSED) or len(receipt.token_sha256) != 32:
+        raise ReceiptInvalid("claims-malformed")
+    return receipt
+
+
+def _open(token: bytes, kid: bytes, point: tuple, profile: str) -> dict:
+    payload, _ = cose.verify1(token, lambda k: point if k == kid else None)
+    claims = cbor.decode(payload)
+    if not isinstance(claims, dict) or claims.get(265) != profile:
+        raise ValueError("profile-unknown")
+    return claims
+
+
+def _take(claims: dict, key: int, kind: type) -> object:
+    value = claims[key]
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError("claims-malformed")
+    return value

@@ -1,0 +1,118 @@
+"""The terminal's settings and keys, as the technician's tool leaves them on flash.
+
+`/config.json` holds what may be read by anyone; `/secret/` the TLS key and, on boards without a secure element, the
+attestation key. A wrong setting stops the start with its name, before a customer is asked for anything.
+"""
+
+import json
+from binascii import unhexlify
+from collections import namedtuple
+
+from terminal.errors import ConfigInvalid
+
+Config = namedtuple(
+    "Config",
+    (
+        "device",  # id = common name of the certificate = MQTT client id
+        "tenant",
+        "ueid",  # 17 bytes, RFC 9711 §4.2.1
+        "channel",  # 渠道统一标识 this terminal is bound to
+        "oemid",
+        "hwmodel",
+        "hwversion",
+        "broker_host",
+        "broker_port",
+        "broker_name",  # name the broker's certificate must carry
+        "agent_kid",
+        "agent_point",  # (x, y): signs orders and receipts
+        "backend_kid",
+        "backend_point",  # (x, y): identity data is sealed to it
+    ),
+)
+
+Secrets = namedtuple("Secrets", ("ca", "tls_cert", "tls_key", "attest_key"))
+
+# In the order of Secrets.
+SECRET_FILES = ("/secret/ca.der", "/secret/tls.cert.der", "/secret/tls.key.der", "/secret/attest.key")
+
+
+def load(path: str = "/config.json") -> Config:
+    """Raises ConfigInvalid naming the key."""
+    try:
+        with open(path) as file:
+            raw = json.load(file)
+    except OSError:
+        raise ConfigInvalid("config.json is missing") from None
+    except ValueError:
+        raise ConfigInvalid("config.json is not JSON") from None
+    return parse(raw)
+
+
+def parse(raw: dict) -> Config:
+    device = _text(raw, "device", 32)
+    if not all(c.isdigit() or c.isalpha() or c == "-" for c in device):
+        raise ConfigInvalid("device: letters, digits and '-' only")
+    port = _item(raw, "broker.port")
+    if not isinstance(port, int) or not 1 <= port <= 65535:
+        raise ConfigInvalid("broker.port: 1 to 65535")
+    return Config(
+        device,
+        _text(raw, "tenant", 32),
+        _hex(raw, "ueid", 17),
+        _text(raw, "channel", 32),
+        _hex(raw, "oemid", 16),
+        _text(raw, "hwmodel", 32).encode(),
+        _text(raw, "hwversion", 32),
+        _text(raw, "broker.host", 253),
+        port,
+        _text(raw, "broker.name", 253),
+        _hex(raw, "agent.kid", 8),
+        _point(raw, "agent"),
+        _hex(raw, "backend.kid", 8),
+        _point(raw, "backend"),
+    )
+
+
+def load_secrets() -> Secrets:
+    """Raises ConfigInvalid naming the file; never its content."""
+    found = []
+    for path in SECRET_FILES:
+        try:
+            with open(path, "rb") as file:
+                found.append(file.read())
+        except OSError:
+            raise ConfigInvalid(path + " is missing") from None
+        if not found[-1]:
+            raise ConfigInvalid(path + " is empty")
+    return Secrets(*found)
+
+
+def _item(raw: dict, dotted: str) -> object:
+    value: object = raw
+    for key in dotted.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise ConfigInvalid(dotted + " is missing")
+        value = value[key]
+    return value
+
+
+def _text(raw: dict, dotted: str, most: int) -> str:
+    value = _item(raw, dotted)
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise ConfigInvalid("%s: text of 1 to %d characters" % (dotted, most))
+    return value
+
+
+def _hex(raw: dict, dotted: str, size: int) -> bytes:
+    try:
+        value = unhexlify(_text(raw, dotted, 2 * size))
+    except ValueError:
+        value = b""
+    if len(value) != size:
+        raise ConfigInvalid("%s: %d bytes in hexadecimal" % (dotted, size))
+    return value
+
+
+def _point(raw: dict, dotted: str) -> tuple:
+    x, y = (int.from_bytes(_hex(raw, dotted + "." + name, 32), "big") for name in ("x", "y"))
+    return (x, y)

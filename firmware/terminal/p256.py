@@ -1,0 +1,253 @@
+"""NIST P-256: keys, ECDSA with RFC 6979 nonces, ECDH. A point is an (x, y) tuple of integers.
+
+Big-integer arithmetic is not constant in time. What is cheap is done: a scalar takes the same doublings and additions
+whatever its bits and its length, and signing masks the point it walks and the nonce it inverts.
+"""
+
+from terminal.errors import KeyInvalid
+from terminal.hkdf import hmac_sha256
+from terminal.p256_comb import COLUMNS, POINTS, TEETH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+_COMB_BITS = 2 * TEETH * COLUMNS
+_WINDOW_BITS = 4
+_WINDOW_TOP = 256  # a scalar has 257 bits once it is odd: digits at 0, 4 .. 256
+
+
+# --- keys and points
+
+
+def generate(random: "Callable[[int], bytes]") -> int:
+    """Returns a private key, uniform in 1..n-1. random gives so many bytes from a cryptographic source."""
+    for _ in range(8):
+        d = int.from_bytes(random(32), "big")
+        if 0 < d < N:
+            return d
+    raise KeyInvalid("random source is stuck")  # one draw fails in 2^32
+
+
+def public_key(d: int) -> tuple[int, int]:
+    _check_private(d)
+    steps = _plan(COLUMNS)
+    _plan_base(steps, d)
+    return _affine(_walk(steps))
+
+
+def is_on_curve(point: tuple[int, int]) -> bool:
+    x, y = point
+    return 0 <= x < P and 0 <= y < P and (y * y - (x * x - 3) * x - _B) % P == 0
+
+
+def encode_point(point: tuple[int, int]) -> bytes:
+    """Returns the 65 bytes of an uncompressed SEC 1 point."""
+    return b"\x04" + point[0].to_bytes(32, "big") + point[1].to_bytes(32, "big")
+
+
+def decode_point(raw: bytes) -> tuple[int, int]:
+    if len(raw) != 65 or raw[0] != 4:
+        raise KeyInvalid("not an uncompressed point")
+    point = int.from_bytes(raw[1:33], "big"), int.from_bytes(raw[33:], "big")
+    _check_public(point)
+    return point
+
+
+def _check_private(d: int) -> None:
+    if not 0 < d < N:
+        raise KeyInvalid("private key out of range")
+
+
+def _check_public(point: tuple[int, int]) -> None:
+    if not is_on_curve(point):
+        raise KeyInvalid("point not on the curve")
+
+
+# --- ECDH and ECDSA
+
+
+def ecdh(d: int, point: tuple[int, int]) -> bytes:
+    """Returns the x-coordinate of d * point."""
+    _check_private(d)
+    _check_public(point)  # else an invalid-curve attack gets d piece by piece
+    steps = _plan(_WINDOW_TOP + 1)
+    _plan_point(steps, d, point)
+    return _affine(_walk(steps))[0].to_bytes(32, "big")
+
+
+def sign(d: int, digest: bytes, extra: bytes = b"") -> bytes:
+    """Returns r || s over a SHA-256 digest. extra hedges the nonce (RFC 6979 section 3.6)."""
+    _check_private(d)
+    if len(digest) != 32:
+        raise ValueError("a SHA-256 digest has 32 bytes")
+    e = int.from_bytes(digest, "big")
+    seed = d.to_bytes(32, "big") + (e % N).to_bytes(32, "big") + extra
+    key, value = bytes(32), b"\x01" * 32
+    for separator in (b"\x00", b"\x01"):
+        key = hmac_sha256(key, value + separator + seed)
+        value = hmac_sha256(key, value)
+    while True:
+        value = hmac_sha256(key, value)
+        k = int.from_bytes(value, "big")
+        if 0 < k < N:
+            # As secret as k and independent of it: no other message under this key ends in 02.
+            mask = int.from_bytes(hmac_sha256(key, value + b"\x02"), "big") % N or 1
+            r, s = _sign_with(d, e, k, mask)
+            if r and s:
+                return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        key = hmac_sha256(key, value + b"\x00")
+        value = hmac_sha256(key, value)
+
+
+def _sign_with(d: int, e: int, k: int, mask: int) -> tuple[int, int]:
+    steps = _plan(COLUMNS)
+    _plan_base(steps, k)
+    r = _affine(_walk(steps, mask))[0] % N
+    s = _inverse(k * mask % N, N) * (mask * e + mask * r % N * d) % N
+    return r, s
+
+
+def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
+    if len(digest) != 32 or len(signature) != 64 or not is_on_curve(point):
+        return False
+    r = int.from_bytes(signature[:32], "big")
+    s = int.from_bytes(signature[32:], "big")
+    if not (0 < r < N and 0 < s < N):
+        return False
+    w = _inverse(s, N)
+    steps = _plan(_WINDOW_TOP + 1)
+    _plan_point(steps, r * w % N, point)
+    _plan_base(steps, int.from_bytes(digest, "big") * w % N)
+    total = _walk(steps)
+    return total[2] != 0 and _affine(total)[0] % N == r
+
+
+# --- scalar multiplication
+#
+# A plan lists, for each power of two, the points to be added there. Both ways of planning write the scalar with the
+# signs +1 and -1 alone (it is made odd by adding n), so that there is no zero digit to skip and no length to see.
+
+
+def _plan(size: int) -> list:
+    return [()] * size
+
+
+def _signs(k: int, size_bits: int) -> int:
+    """Returns the number whose bits 0 and 1 are the signs - and + of k = sum of +-2^i, i < size_bits."""
+    if k & 1 == 0:
+        k += N
+    return k >> 1 | 1 << (size_bits - 1)
+
+
+def _plan_base(steps: list, k: int) -> None:
+    """Adds k * G: a comb of two tables, each for one half of the rows (12 rows of 22 bits)."""
+    signs = f"{_signs(k, _COMB_BITS):0{_COMB_BITS}b}"
+    rows = [signs[i : i + COLUMNS] for i in range(0, _COMB_BITS, COLUMNS)]
+    for step in range(COLUMNS):
+        digits = "".join([row[COLUMNS - 1 - step] for row in rows])
+        steps[step] += (_comb_point(1, int(digits[:TEETH], 2)), _comb_point(0, int(digits[TEETH:], 2)))
+
+
+def _comb_point(table: int, digit: int) -> tuple[int, int]:
+    """The tables hold the digits with a leading +; the others are their negatives."""
+    half = 1 << (TEETH - 1)
+    index = digit - half if digit >= half else half - 1 - digit
+    start = 64 * (table * half + index)
+    x = int.from_bytes(POINTS[start : start + 32], "big")
+    y = int.from_bytes(POINTS[start + 32 : start + 64], "big")
+    return x, y if digit >= half else P - y
+
+
+def _plan_point(steps: list, k: int, point: tuple[int, int]) -> None:
+    """Adds k * point: windows of four signs, which are an odd digit from -15 to 15."""
+    odd = _odd_multiples(point)
+    step = _WINDOW_TOP
+    for character in f"{_signs(k, _WINDOW_TOP + _WINDOW_BITS):065x}":
+        digit = 2 * int(character, 16) - 15
+        x, y = odd[abs(digit) >> 1]
+        steps[step] += ((x, y if digit > 0 else P - y),)
+        step -= _WINDOW_BITS
+
+
+def _odd_multiples(point: tuple[int, int]) -> list[tuple[int, int]]:
+    """Returns 1, 3 .. 15 times the point, made affine with one inversion for all (Montgomery's trick)."""
+    twice_x, twice_y = _affine(_double(point[0], point[1], 1))
+    multiples = [(point[0], point[1], 1)]
+    products = [1]
+    for _ in range(7):
+        x, y, z = _add(*multiples[-1], twice_x, twice_y)
+        multiples.append((x, y, z))
+        products.append(products[-1] * z % P)
+    inverse = _inverse(products[-1], P)
+    affine = []
+    for i in range(7, 0, -1):
+        x, y, z = multiples[i]
+        own = inverse * products[i - 1] % P
+        inverse = inverse * z % P
+        square = own * own % P
+        affine.append((x * square % P, y * square * own % P))
+    affine.append(point)
+    affine.reverse()
+    return affine
+
+
+def _walk(steps: list, mask: int = 1) -> tuple[int, int, int]:
+    """Returns the planned sum in Jacobian coordinates, started from a representative chosen by mask."""
+    x, y, z = 1, 1, 0
+    for points in reversed(steps):
+        x, y, z = _double(x, y, z)
+        for point_x, point_y in points:
+            x, y, z = _add(x, y, z, point_x, point_y)
+        if mask != 1:
+            square = mask * mask % P
+            x, y, z = x * square % P, y * square * mask % P, z * mask % P
+            mask = 1
+    return x, y, z
+
+
+def _double(x: int, y: int, z: int) -> tuple[int, int, int]:
+    # dbl-2001-b for a = -3. Reducing with % is C code; the NIST shortcut in Python is forty times as slow.
+    delta = z * z % P
+    gamma = y * y % P
+    beta = x * gamma % P
+    alpha = 3 * (x - delta) * (x + delta) % P
+    x3 = (alpha * alpha - 8 * beta) % P
+    return x3, (alpha * (4 * beta - x3) - 8 * gamma * gamma) % P, 2 * y * z % P
+
+
+def _add(x: int, y: int, z: int, x2: int, y2: int) -> tuple[int, int, int]:
+    if z == 0:
+        return x2, y2, 1
+    square = z * z % P
+    h = x2 * square % P - x
+    r = y2 * (square * z % P) % P - y
+    if h == 0:
+        return _double(x, y, z) if r == 0 else (1, 1, 0)
+    h_square = h * h % P
+    h_cube = h_square * h % P
+    v = x * h_square % P
+    x3 = (r * r - h_cube - 2 * v) % P
+    return x3, (r * (v - x3) - y * h_cube) % P, z * h % P
+
+
+def _affine(point: tuple[int, int, int]) -> tuple[int, int]:
+    x, y, z = point
+    inverse = _inverse(z, P)
+    square = inverse * inverse % P
+    return x * square % P, y * square * inverse % P
+
+
+def _inverse(value: int, modulus: int) -> int:
+    """Euclid's algorithm: five times as fast as pow() on MicroPython, where pow(value, -1, modulus) returns 0."""
+    low, high = value, modulus
+    x, y = 1, 0
+    while low > 1:
+        quotient = high // low
+        low, high = high - quotient * low, low
+        x, y = y - quotient * x, x
+    return x % modulus

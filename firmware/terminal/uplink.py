@@ -1,0 +1,222 @@
+"""The terminal's one connection to the broker: orders in, evidence out, receipts in.
+
+A record leaves the queue only on the agent's receipt; a PUBACK is flow control and nothing else (brokers acknowledge
+what they drop). Whatever breaks, the answer is the same: drop the link, wait with backoff and jitter, connect, send
+again every record that has no receipt.
+"""
+
+import asyncio
+import time
+
+from terminal import mqtt
+from terminal.agent_messages import REFUSED, parse_receipt
+from terminal.errors import LinkDown, MqttError, QueueError, ReceiptInvalid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tls import SSLContext
+
+    from terminal.config import Config
+    from terminal.hardware import Beat, Hardware
+    from terminal.queue import Queue
+
+KEEPALIVE_S = 30
+PING_AFTER_MS = 10_000  # a third of the keep-alive: two pings may be lost
+SILENCE_MS = 25_000  # nothing at all from the broker for so long: the link is dead
+CONNECT_TIMEOUT_S = 20  # TCP + TLS + CONNACK; a public-key step takes most of a second on a microcontroller
+RECEIPT_TIMEOUT_MS = 10_000
+WINDOW = 4  # evidence without a receipt on the way at once; bounds the memory
+BACKOFF_MIN_MS, BACKOFF_MAX_MS = 250, 30_000
+SETTLED_MS = 5000  # a link that held so long was a good one: start the backoff anew
+CHUNK_BYTES = 512
+
+
+class Uplink:
+    """`on_order(bytes)` gets every message on down/order; the panel says online, offline, stored, refused-by-agent."""
+
+    def __init__(
+        self,
+        hw: "Hardware",
+        config: "Config",
+        queue: "Queue",
+        tls: "SSLContext",
+        on_order: "Callable[[bytes], None]",
+        beat: "Beat",
+    ) -> None:
+        self._hw = hw
+        self._panel = hw.panel
+        self._config = config
+        self._queue = queue
+        self._tls = tls
+        self._on_order = on_order
+        self._beat = beat
+        self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
+        self._work = asyncio.Event()  # something to send, or a place in the window has come free
+        self._sent = {}  # seq -> (SHA-256, ticks when it was sent)
+        self._writer = None
+        self._write_lock = asyncio.Lock()
+        self._packet_id = 0
+        self._heard = 0
+        self.is_online = False
+
+    def wake(self) -> None:
+        """A record was queued."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """For ever: connect, serve, and after any failure connect again."""
+        backoff_ms = BACKOFF_MIN_MS
+        while True:
+            started = time.ticks_ms()
+            try:
+                await self._hw.network_up()
+                await self._serve()
+            except (OSError, ValueError, MqttError, LinkDown, asyncio.TimeoutError) as error:
+                # ValueError: mbedTLS says so when a certificate does not hold.
+                print("uplink:", getattr(error, "code", type(error).__name__), error)
+            if self.is_online:
+                self.is_online = False
+                self._panel.show("offline")
+            if time.ticks_diff(time.ticks_ms(), started) > SETTLED_MS:
+                backoff_ms = BACKOFF_MIN_MS
+            await self._pause(backoff_ms)
+            backoff_ms = min(2 * backoff_ms, BACKOFF_MAX_MS)
+
+    async def _pause(self, backoff_ms: int) -> None:
+        """Between half of the backoff and all of it, so that a shopful of terminals does not come back in step."""
+        jitter = int.from_bytes(self._hw.random(2), "big") * backoff_ms // 131072
+        end = time.ticks_add(time.ticks_ms(), backoff_ms // 2 + jitter)
+        while time.ticks_diff(end, time.ticks_ms()) > 0:
+            self._beat()
+            await asyncio.sleep_ms(min(1000, max(0, time.ticks_diff(end, time.ticks_ms()))))
+
+    async def _serve(self) -> None:
+        config = self._config
+        decoder = mqtt.Decoder()
+        self._beat(CONNECT_TIMEOUT_S * 1000 + 10_000)
+        reader, self._writer = await asyncio.wait_for(
+            asyncio.open_connection(
+                config.broker_host, config.broker_port, ssl=self._tls, server_hostname=config.broker_name
+            ),
+            CONNECT_TIMEOUT_S,
+        )
+        sender = None
+        try:
+            # The TLS handshake happens inside the first exchange: one deadline around all of it.
+            await asyncio.wait_for(self._greet(reader, decoder), CONNECT_TIMEOUT_S)
+            self._sent.clear()
+            self._work.set()
+            self.is_online = True
+            self._panel.show("online")
+            self._heard = time.ticks_ms()
+            sender = asyncio.create_task(self._send_evidence())
+            await self._receive(reader, decoder, sender)
+        finally:
+            if sender:
+                sender.cancel()
+            self._writer.close()
+
+    async def _greet(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> None:
+        base = self._base
+        await self._write(mqtt.connect(self._config.device, KEEPALIVE_S, base + "/state", b"offline"))
+        mqtt.check_connack(await self._next_packet(reader, decoder))
+        packet_id = self._next_id()
+        await self._write(mqtt.subscribe(base + "/down/#", packet_id))
+        packet = await self._next_packet(reader, decoder)
+        while packet.kind == mqtt.PUBLISH:  # a message may overtake the SUBACK
+            await self._take_message(mqtt.parse_publish(packet))
+            packet = await self._next_packet(reader, decoder)
+        mqtt.check_suback(packet, packet_id)
+        await self._write(mqtt.publish(base + "/state", b"online", self._next_id(), retain=True))
+
+    async def _receive(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder, sender: asyncio.Task) -> None:
+        while not sender.done():
+            packet = await self._next_packet(reader, decoder)
+            if packet.kind == mqtt.PUBLISH:
+                await self._take_message(mqtt.parse_publish(packet))
+            elif packet.kind not in (mqtt.PUBACK, mqtt.PINGRESP):
+                raise MqttError("packet type %d" % packet.kind)
+        await sender  # raises what ended it
+
+    async def _next_packet(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> mqtt.Packet:
+        packet = decoder.next_packet()
+        while packet is None:
+            chunk = await reader.read(CHUNK_BYTES)
+            if not chunk:
+                raise LinkDown("closed by the broker")
+            self._heard = time.ticks_ms()
+            decoder.feed(chunk)
+            packet = decoder.next_packet()
+        return packet
+
+    async def _take_message(self, message: mqtt.Message) -> None:
+        if message.topic == self._base + "/down/order":
+            self._on_order(message.payload)
+        elif message.topic == self._base + "/down/rcpt":
+            self._take_receipt(message.payload)
+        else:
+            print("uplink: message on an unknown topic dropped")
+        if message.packet_id is not None:
+            await self._write(mqtt.puback(message.packet_id))
+
+    def _take_receipt(self, token: bytes) -> None:
+        config = self._config
+        try:
+            receipt = parse_receipt(token, config.agent_kid, config.agent_point, config.ueid)
+        except ReceiptInvalid as error:
+            print("uplink:", error.code, error)
+            return
+        for seq, (sha256, _) in list(self._sent.items()):
+            if sha256 == receipt.token_sha256:
+                try:
+                    self._queue.remove(seq)
+                except QueueError as error:
+                    print("uplink:", error.code, error)
+                    return  # stays in the window until its time is up, then goes out again
+                del self._sent[seq]
+                self._panel.show("refused-by-agent" if receipt.verdict == REFUSED else "stored", receipt.reason, seq)
+                self._work.set()
+                return
+
+    async def _send_evidence(self) -> None:
+        """Keeps the window full, repeats what got no receipt, pings."""
+        topic = self._base + "/up/evi"
+        pinged = time.ticks_ms()
+        while True:
+            self._beat()
+            now = time.ticks_ms()
+            if time.ticks_diff(now, self._heard) > SILENCE_MS:
+                if self._writer:
+                    self._writer.close()
+                raise LinkDown("the broker is silent")
+            for seq in self._due(now):
+                record = self._queue.read(seq)
+                self._sent[seq] = (record.sha256, now)
+                await self._write(mqtt.publish(topic, record.token, self._next_id()))
+            if time.ticks_diff(now, pinged) > PING_AFTER_MS:
+                pinged = now
+                await self._write(mqtt.PINGREQ_PACKET)
+            self._work.clear()
+            try:
+                await asyncio.wait_for(self._work.wait(), 1)
+            except asyncio.TimeoutError:
+                pass  # the pause is over: look at the timers again
+
+    def _due(self, now: int) -> list:
+        due = []
+        for seq in self._queue.pending()[:WINDOW]:
+            sent = self._sent.get(seq)
+            if sent is None or time.ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
+                due.append(seq)
+        return due
+
+    async def _write(self, packet: bytes) -> None:
+        async with self._write_lock:
+            self._writer.write(packet)
+            await self._writer.drain()
+
+    def _next_id(self) -> int:
+        self._packet_id = self._packet_id % 65535 + 1
+        return self._packet_id

@@ -1,0 +1,111 @@
+"""Orders and receipts: only our agent's, only for this terminal, only whole ones."""
+
+from terminal import agent_messages, cbor, cose
+from terminal.errors import OrderInvalid, ReceiptInvalid
+from terminal.signer import SoftwareSigner
+
+AGENT = SoftwareSigner.from_bytes(bytes(31) + b"\x07")
+STRANGER = SoftwareSigner.from_bytes(bytes(31) + b"\x09")
+UEID = b"\x01" + bytes(16)
+
+ORDER = {
+    4: 2000,
+    6: 1000,
+    10: bytes(16),
+    256: UEID,
+    265: agent_messages.ORDER_PROFILE,
+    -70010: "order-1",
+    -70011: "17000000001",
+    -70012: "CH-000001",
+}
+RECEIPT = {
+    1: "agent",
+    6: 1000,
+    7: bytes(16),
+    256: UEID,
+    265: agent_messages.RECEIPT_PROFILE,
+    -70020: bytes(32),
+    -70021: 3,
+    -70022: "nonce-unknown",
+}
+
+
+def signed(claims: dict, signer: SoftwareSigner = AGENT) -> bytes:
+    return cose.sign1(cbor.encode(claims), signer.kid, signer)
+
+
+def changed(claims: dict, key: int, value: object) -> dict:
+    copy = dict(claims)
+    if value is None:
+        del copy[key]
+    else:
+        copy[key] = value
+    return copy
+
+
+def order(token: bytes) -> agent_messages.Order:
+    return agent_messages.parse_order(token, AGENT.kid, AGENT.point, UEID)
+
+
+def receipt(token: bytes) -> agent_messages.Receipt:
+    return agent_messages.parse_receipt(token, AGENT.kid, AGENT.point, UEID)
+
+
+def is_refused(parse, token: bytes, error: type) -> bool:
+    try:
+        parse(token)
+    except error:
+        return True
+    return False
+
+
+def test_order_is_read() -> None:
+    assert order(signed(ORDER)) == ("order-1", bytes(16), "17000000001", "CH-000001", 1000, 2000)
+
+
+def test_receipt_is_read_with_its_reason() -> None:
+    assert receipt(signed(RECEIPT)) == (bytes(32), agent_messages.REFUSED, "nonce-unknown")
+    stored = changed(changed(RECEIPT, -70022, None), -70021, 1)
+    assert receipt(signed(stored)) == (bytes(32), agent_messages.STORED, None)
+
+
+def test_order_of_a_stranger_is_refused() -> None:
+    assert is_refused(order, signed(ORDER, STRANGER), OrderInvalid)
+
+
+def test_order_under_the_agents_name_by_a_stranger_is_refused() -> None:
+    assert is_refused(order, cose.sign1(cbor.encode(ORDER), AGENT.kid, STRANGER), OrderInvalid)
+
+
+def test_receipt_is_no_order_and_order_is_no_receipt() -> None:
+    assert is_refused(order, signed(RECEIPT), OrderInvalid)
+    assert is_refused(receipt, signed(ORDER), ReceiptInvalid)
+
+
+def test_messages_for_another_terminal_are_refused() -> None:
+    other = b"\x01" + bytes(15) + b"\x01"
+    assert is_refused(order, signed(changed(ORDER, 256, other)), OrderInvalid)
+    assert is_refused(receipt, signed(changed(RECEIPT, 256, other)), ReceiptInvalid)
+
+
+def test_missing_and_mistyped_claims_are_refused() -> None:
+    for key in ORDER:
+        for value in (None, True, [1]):
+            assert is_refused(order, signed(changed(ORDER, key, value)), OrderInvalid), (key, value)
+    for key in (256, 265, -70020, -70021, -70022):
+        for value in (None, True, [1]):
+            assert is_refused(receipt, signed(changed(RECEIPT, key, value)), ReceiptInvalid), (key, value)
+
+
+def test_sizes_out_of_bounds_are_refused() -> None:
+    for claims in (changed(ORDER, 10, bytes(15)), changed(ORDER, -70010, ""), changed(ORDER, -70010, "x" * 65)):
+        assert is_refused(order, signed(claims), OrderInvalid)
+    for claims in (changed(RECEIPT, -70020, bytes(31)), changed(RECEIPT, -70021, 4)):
+        assert is_refused(receipt, signed(claims), ReceiptInvalid)
+
+
+def test_every_cut_of_an_order_is_refused() -> None:
+    token = signed(ORDER)
+    for size in range(0, len(token), 7):
+        assert is_refused(order, token[:size], OrderInvalid), size
+    assert is_refused(order, token + b"\x00", OrderInvalid)

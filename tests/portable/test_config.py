@@ -1,0 +1,70 @@
+"""Settings: a wrong one is refused with its name."""
+
+from terminal import config
+from terminal.errors import ConfigInvalid
+
+POINT = {"kid": "11" * 8, "x": "22" * 32, "y": "33" * 32}
+GOOD = {
+    "device": "terminal-1",
+    "tenant": "demo",
+    "ueid": "01" + "ab" * 16,
+    "channel": "CH-000001",
+    "oemid": "cd" * 16,
+    "hwmodel": "emulated",
+    "hwversion": "1",
+    "broker": {"host": "127.0.0.1", "port": 8883, "name": "localhost"},
+    "agent": POINT,
+    "backend": POINT,
+}
+
+
+def changed(dotted: str, value: object) -> dict:
+    first, _, rest = dotted.partition(".")
+    copy = dict(GOOD)
+    if rest:
+        copy[first] = dict(copy[first])
+        copy[first][rest] = value
+    else:
+        copy[first] = value
+    return copy
+
+
+def message(raw: object) -> str:
+    try:
+        config.parse(raw)
+    except ConfigInvalid as error:
+        return str(error)
+    raise AssertionError("accepted")
+
+
+def test_good_settings_are_read() -> None:
+    found = config.parse(GOOD)
+    assert (found.device, found.broker_port, found.ueid) == ("terminal-1", 8883, b"\x01" + b"\xab" * 16)
+    assert found.agent_point == (int("22" * 32, 16), int("33" * 32, 16))
+
+
+def test_missing_key_is_named() -> None:
+    for dotted in ("device", "ueid", "broker.host", "agent.x"):
+        first, _, rest = dotted.partition(".")
+        raw = changed(dotted, None)
+        del (raw[first] if rest else raw)[rest or first]
+        assert message(raw).startswith(dotted)
+
+
+def test_wrong_value_is_named() -> None:
+    for dotted, value in (
+        ("device", "a/b"),
+        ("device", "x" * 33),
+        ("tenant", 7),
+        ("ueid", "01" * 16),
+        ("oemid", "zz" * 16),
+        ("broker.port", 0),
+        ("broker.port", "8883"),
+        ("agent.kid", ""),
+        ("backend.y", "33" * 31),
+    ):
+        assert message(changed(dotted, value)).startswith(dotted), dotted
+
+
+def test_settings_that_are_no_map_are_refused() -> None:
+    assert message([])

@@ -1,0 +1,143 @@
+"""Which order is run, and that none is run twice."""
+
+import asyncio
+
+import test_agent_messages as messages
+from terminal.orders import AUTHENTICATED, WAITING, Orders
+
+NOW = 1500  # between iat and exp of the specimen
+
+
+class Settings:
+    agent_kid = messages.AGENT.kid
+    agent_point = messages.AGENT.point
+    ueid = messages.UEID
+    channel = "CH-000001"
+
+
+class Recorded:
+    """The queue's memory of orders that have a record."""
+
+    def __init__(self, *order_ids: str) -> None:
+        self._ids = order_ids
+
+    def has_order(self, order_id: str) -> bool:
+        return order_id in self._ids
+
+
+class Clock:
+    def __init__(self, now: int, source: int = 2) -> None:
+        self.seconds = now
+        self.source = source
+
+    def now(self) -> int:
+        return self.seconds
+
+    def set(self, seconds: int, source: int) -> None:
+        self.seconds, self.source = seconds, source
+
+
+def message(order_id: str = "order-1", **other: object) -> bytes:
+    claims = messages.changed(messages.ORDER, -70010, order_id)
+    for name, value in other.items():
+        claims = messages.changed(claims, {"iat": 6, "exp": 4, "channel": -70012}[name], value)
+    return messages.signed(claims)
+
+
+def drained(orders: Orders) -> list:
+    """Ids of all orders that wait, each run to its end at once."""
+
+    async def drain() -> list:
+        found = []
+        order = await orders.next(0)
+        while order:
+            found.append(order.id)
+            order = await orders.next(0)
+        return found
+
+    return asyncio.run(drain())
+
+
+def test_orders_come_in_their_turn() -> None:
+    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders.take(message("order-1"))
+    orders.take(message("order-2"))
+    assert drained(orders) == ["order-1", "order-2"]
+
+
+def test_repeated_order_is_run_once() -> None:
+    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders.take(message())
+    orders.take(message())
+    orders.take(message(exp=1999))  # the same order, signed anew
+    assert drained(orders) == ["order-1"]
+
+
+def test_order_at_the_counter_is_not_taken_again() -> None:
+    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders.take(message())
+
+    async def story() -> None:
+        assert (await orders.next(0)).id == "order-1"
+        orders.take(message())
+
+    asyncio.run(story())
+    assert drained(orders) == []
+
+
+def test_recorded_order_is_not_run_again() -> None:
+    orders = Orders(Settings, Recorded("order-1"), Clock(NOW))
+    orders.take(message())
+    assert drained(orders) == []
+
+
+def test_order_that_has_run_out_is_dropped() -> None:
+    orders = Orders(Settings, Recorded(), Clock(2000))
+    orders.take(message())
+    assert drained(orders) == []
+
+
+def test_order_that_runs_out_in_the_line_is_dropped() -> None:
+    clock = Clock(NOW)
+    orders = Orders(Settings, Recorded(), clock)
+    orders.take(message())
+    clock.seconds = 2000
+    assert drained(orders) == []
+
+
+def test_order_of_another_channel_is_dropped() -> None:
+    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders.take(message(channel="CH-000002"))
+    assert drained(orders) == []
+
+
+def test_line_is_bounded() -> None:
+    orders = Orders(Settings, Recorded(), Clock(NOW))
+    for i in range(WAITING + 1):
+        orders.take(message("order-%d" % i))
+    assert len(drained(orders)) == WAITING
+
+
+def test_garbage_is_dropped() -> None:
+    orders = Orders(Settings, Recorded(), Clock(NOW))
+    for garbage in (b"", b"\x00", bytes(4096)):
+        orders.take(garbage)
+    assert drained(orders) == []
+
+
+def test_signed_time_confirms_a_clock_near_it() -> None:
+    clock = Clock(1010)
+    Orders(Settings, Recorded(), clock).take(message())
+    assert (clock.seconds, clock.source) == (1010, AUTHENTICATED)
+
+
+def test_signed_time_sets_the_clock_forward() -> None:
+    clock = Clock(500, source=0)
+    Orders(Settings, Recorded(), clock).take(message())
+    assert (clock.seconds, clock.source) == (1000, AUTHENTICATED)
+
+
+def test_old_signed_time_does_not_set_the_clock_back() -> None:
+    clock = Clock(1900)
+    Orders(Settings, Recorded(), clock).take(message())
+    assert (clock.seconds, clock.source) == (1900, 2)
