@@ -1,0 +1,45 @@
+"""The one command `shiming`. Turns errors into plain words and exit codes, here and nowhere else.
+
+Exit codes: 0 done, 1 it failed, 2 wrong use or configuration, 130 interrupted.
+"""
+
+import sys
+
+import typer
+
+from host_agent import cli as agent
+from host_agent.errors import ShimingError, words
+from tools.backend import cli as backend
+from tools.demo import cli as demo
+from tools.emulator import cli as emulator
+from tools.pki import cli as pki
+
+app = typer.Typer(
+    name="shiming",
+    help="Real-name registration terminals: demo, host agent, reference backend, emulation, test authority.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.add_typer(agent.app, name="agent", help="The host agent: takes evidence in, verifies, stores, forwards.")
+app.add_typer(backend.app, name="backend", help="The reference registration backend.")
+app.add_typer(emulator.app, name="emulate", help="Emulated hardware.")
+app.add_typer(pki.app, name="pki", help="A test authority: keys and certificates for demo and tests.")
+
+
+def main() -> None:
+    try:
+        app()
+    except ShimingError as error:
+        entry = words(error.code)
+        print(f"error {error.code} ({entry.number}): {error}", file=sys.stderr)
+        if entry.clerk:
+            print(f"  {entry.clerk}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

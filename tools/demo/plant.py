@@ -1,0 +1,248 @@
+"""The whole product on one machine: authority, backend, broker, agent, and emulated terminals with their readers."""
+
+import asyncio
+import json
+import shutil
+import ssl
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from tools.demo.process import PartFailed, Process, free_port
+from tools.emulator.board import Board, PanelEvent
+from tools.emulator.flash import build_image
+from tools.emulator.provision import terminal_files
+from tools.emulator.sam_reader import ReaderServer, SamReader
+from tools.pki.authority import create as create_authority
+
+SHIMING = (sys.executable, "-m", "tools.cli")
+ROOT = Path(__file__).parents[2]
+
+
+class BrokerKind(StrEnum):
+    EMBEDDED = "embedded"  # amqtt in the agent's process
+    AMQTT = "amqtt"  # amqtt in a process of its own
+    MOSQUITTO = "mosquitto"
+
+
+@dataclass(slots=True)
+class Terminal:
+    name: str
+    board: Board
+    reader: SamReader
+    server: ReaderServer
+
+
+class Plant:
+    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs."""
+
+    def __init__(
+        self, folder: Path, terminals: int, *, broker: BrokerKind = BrokerKind.EMBEDDED, heap: str = "2M"
+    ) -> None:
+        self.folder = folder
+        self.terminals: list[Terminal] = []
+        self.agent: Process | None = None
+        self.backend: Process | None = None
+        self.broker: Process | None = None  # None: embedded, in the agent's process
+        self._names = [f"terminal-{i}" for i in range(1, terminals + 1)]
+        self._broker_kind = broker
+        self._heap = heap
+        self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
+        self._orders: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def watch_panel(self, terminal: str, on_panel: Callable[[PanelEvent], None]) -> None:
+        self._on_panel[terminal] = on_panel
+
+    # --- the agent's interface for the point of sale
+
+    async def place_order(self, order_id: str, device: str, msisdn: str) -> None:
+        """Again until the agent has it: placing an order is idempotent."""
+        while True:
+            status, _ = await self._ask(
+                "POST", "/v1/orders", {"order_id": order_id, "device": device, "msisdn": msisdn}
+            )
+            if status in (200, 201):
+                return
+            await asyncio.sleep(0.2)
+
+    async def order_state(self, order_id: str) -> dict[str, Any] | None:
+        """None while the agent does not answer."""
+        status, answer = await self._ask("GET", f"/v1/orders/{order_id}")
+        return answer if status == 200 else None
+
+    async def agent_status(self) -> dict[str, Any] | None:
+        status, answer = await self._ask("GET", "/v1/status")
+        return answer if status == 200 else None
+
+    async def books(self) -> dict[str, Any]:
+        """The backend's own account, asked with the agent's certificate."""
+        context = ssl.create_default_context(cafile=self._pki / "ca.cert.pem")
+        context.load_cert_chain(self._pki / "agent.cert.pem", self._pki / "agent.key.pem")
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"https://localhost:{self._backend_port}/v1/books", ssl=context) as response,
+        ):
+            response.raise_for_status()
+            return await response.json()
+
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+        assert self._orders is not None
+        try:
+            async with self._orders.request(method, path, json=body) as response:
+                return response.status, await response.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return 0, {}  # the agent is being started again
+
+    # --- coming up and going down
+
+    async def _start(self) -> None:
+        self._pki = self.folder / "pki"
+        create_authority(self._pki, self._names)
+        self._broker_port, self._orders_port, self._backend_port = free_port(), free_port(), free_port()
+        self._write_configurations()
+        self.backend = self._process(
+            "backend", "backend", "run", "--config", str(self.folder / "backend.toml")
+        )
+        await self.backend.start()
+        if self._broker_kind is BrokerKind.MOSQUITTO:
+            await self._start_mosquitto()
+        elif self._broker_kind is BrokerKind.AMQTT:
+            self.broker = self._process(
+                "broker", "agent", "broker", "--config", str(self.folder / "agent.toml"), "--json"
+            )
+            await self.broker.start()
+        self.agent = self._process("agent", "agent", "run", "--config", str(self.folder / "agent.toml"), "--json")
+        await self.agent.start()
+        self._orders = aiohttp.ClientSession(
+            f"http://127.0.0.1:{self._orders_port}",
+            headers={"Authorization": f"Bearer {(self.folder / 'orders.token').read_text().strip()}"},
+            timeout=aiohttp.ClientTimeout(total=5),
+        )
+        for name in self._names:
+            await self._start_terminal(name)
+
+    async def stop(self) -> None:
+        for terminal in self.terminals:
+            await terminal.board.stop()
+            await terminal.server.stop()
+        if self._orders:
+            await self._orders.close()
+        for part in (self.agent, self.broker, self.backend):
+            if part:
+                await part.stop()
+
+    def _process(self, name: str, *arguments: str) -> Process:
+        return Process(name, (*SHIMING, *arguments), self.folder / f"{name}.log")
+
+    async def _start_mosquitto(self) -> None:
+        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+        if program is None:
+            raise PartFailed("mosquitto is not installed")
+        generated = await asyncio.create_subprocess_exec(
+            *SHIMING, "agent", "broker-config", "mosquitto", "--config", str(self.folder / "agent.toml"),
+            "--directory", str(self.folder / "mosquitto"),
+            stdout=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        if await generated.wait():
+            raise PartFailed("the configuration for mosquitto could not be generated")
+        argv = (program, "-c", str(self.folder / "mosquitto" / "mosquitto.conf"))
+        self.broker = Process("broker", argv, self.folder / "broker.log", port=self._broker_port)
+        await self.broker.start()
+
+    async def _start_terminal(self, name: str) -> None:
+        flash = self.folder / f"{name}.img"
+        files = terminal_files(
+            self._pki, name, broker_host="127.0.0.1", broker_port=self._broker_port, broker_name="localhost"
+        )
+        await asyncio.to_thread(build_image, flash, files)
+        reader = SamReader(sam_id=f"05.01-20150101-{len(self.terminals) + 1:010d}-0123456789")
+        server = ReaderServer(reader)
+        await server.start()
+        board = Board(
+            flash, reader_port=server.port, heap=self._heap, on_panel=lambda event: self._show(name, event),
+            link=self.folder / f"{name}.port",
+        )  # fmt: skip
+        self.terminals.append(Terminal(name, board, reader, server))
+        await board.start()
+
+    def _show(self, terminal: str, event: PanelEvent) -> None:
+        on_panel = self._on_panel.get(terminal)
+        if on_panel:
+            on_panel(event)
+
+    def _write_configurations(self) -> None:
+        embedded = self._broker_kind is BrokerKind.EMBEDDED
+        agent = f"""\
+            mode = "emulated"
+
+            [agent]
+            id = "agent"
+            registry = "pki/registry.json"
+
+            [broker]
+            embedded = {json.dumps(embedded)}
+            host = "127.0.0.1"
+            port = {self._broker_port}
+            ca = "pki/ca.cert.pem"
+            certificate = "pki/broker.cert.pem"
+            key = "pki/broker.key.pem"
+
+            [mqtt]
+            certificate = "pki/agent.cert.pem"
+            key = "pki/agent.key.pem"
+
+            [sign]
+            key = "pki/agent.sign.key.pem"
+
+            [store]
+            path = "agent.db"
+
+            [backend]
+            url = "https://localhost:{self._backend_port}"
+            ca = "pki/ca.cert.pem"
+            certificate = "pki/agent.cert.pem"
+            key = "pki/agent.key.pem"
+
+            [orders]
+            host = "127.0.0.1"
+            port = {self._orders_port}
+            token = "orders.token"
+            nonce_life_s = 900
+            """
+        backend = f"""\
+            mode = "emulated"
+            database = "backend.db"
+
+            [listen]
+            host = "127.0.0.1"
+            port = {self._backend_port}
+
+            [pki]
+            ca = "pki/ca.cert.pem"
+            certificate = "pki/backend.cert.pem"
+            key = "pki/backend.key.pem"
+            sign_key = "pki/backend.sign.key.pem"
+            seal_key = "pki/backend.seal.key.pem"
+            registry = "pki/registry.json"
+            """
+        self._write("agent.toml", agent)
+        self._write("backend.toml", backend)
+
+    def _write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text("\n".join(line.strip() for line in text.splitlines()) + "\n", encoding="utf-8")

@@ -1,0 +1,154 @@
+"""A part of the demo that is a process of its own, and is started again when it dies, as a service manager would do."""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from host_agent.errors import ShimingError
+
+READY_S = 30
+STOP_S = 15
+RESTART_S = 0.2
+PROBE_S = 0.05
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class PartFailed(ShimingError):
+    code = "part-failed"
+
+
+class Process:
+    """Ready when `port` answers; without a port, when the first line on standard output says so in JSON."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Path,
+        *,
+        port: int | None = None,
+        on_start: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.starts = 0
+        self._argv = argv
+        self._log = log
+        self._port = port
+        self._on_start = on_start
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._failure: str | None = None
+
+    async def start(self) -> None:
+        self._keeper = asyncio.create_task(self._keep(), name=self.name)
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Until it serves. Raises PartFailed with where its words are."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._ready.wait()
+        except TimeoutError:
+            raise PartFailed(f"{self.name} did not come up within {READY_S} s, see {self._log}") from None
+        if self._failure:
+            raise PartFailed(f"{self.name} {self._failure}, see {self._log}")
+
+    def kill(self) -> None:
+        """SIGKILL; it comes back."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+
+    async def stop(self) -> None:
+        if self._keeper is None:
+            return
+        self._keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._keeper
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._spawn()
+            assert self._process is not None
+            status = await self._process.wait()
+            if not self._ready.is_set():  # it never served: starting it again would not help
+                self._failure = f"ended with status {status}"
+                self._ready.set()
+                return
+            self._ready.clear()
+            await asyncio.sleep(RESTART_S)
+
+    async def _spawn(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                process_group=0,  # Ctrl-C is for the demo, which then stops its parts in order
+                preexec_fn=_die_with_parent,
+            )
+        self.starts += 1
+        asyncio.get_running_loop().create_task(self._wait_ready(self._process))
+
+    async def _wait_ready(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        if self._port is not None:
+            while process.returncode is None and not await _answers(self._port):
+                await asyncio.sleep(PROBE_S)
+            is_ready = process.returncode is None
+        else:
+            is_ready = _is_ready_line(await process.stdout.readline())
+        if is_ready:
+            self._ready.set()
+            if self._on_start:
+                self._on_start()
+        await process.stdout.read()
+
+
+def free_port() -> int:
+    """On loopback; free at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _is_ready_line(line: bytes) -> bool:
+    try:
+        said: Any = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and bool(said.get("ready"))
+
+
+async def _answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _die_with_parent() -> None:
+    """SIGKILL to this process when the demo is gone, however it went. One system call: it runs between fork and exec."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
