@@ -1,0 +1,148 @@
+"""The agent's HTTP interface on loopback: orders from the point of sale, and the agent's own state.
+
+Every request carries the bearer token of `orders.token`, a file that only the agent's user can read.
+"""
+
+import asyncio
+import hmac
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from host_agent.config import OrdersConfig
+from host_agent.errors import ConfigError, ShimingError
+from host_agent.orders import OrderRefused, Orders
+from host_agent.store import OrderRow, Store, StoreFault
+
+BODY_MAX_BYTES = 4096
+TOKEN_BYTES = 32
+STATUS_OF_CODE = {
+    "device-unknown": 404,
+    "order-unknown": 404,
+    "order-conflict": 409,
+    "not-authorised": 401,
+    "store-full": 503,
+    "store-fault": 503,
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Admin:
+    def __init__(
+        self, orders: Orders, store: Store, status: Callable[[], dict[str, Any]], config: OrdersConfig
+    ) -> None:
+        self._orders = orders
+        self._store = store
+        self._status = status
+        self._config = config
+        self._token = load_token(config.token, make=True)
+        self._runner: web.AppRunner | None = None
+        self.port = config.port
+
+    async def start(self) -> None:
+        app = web.Application(middlewares=[self._guard], client_max_size=BODY_MAX_BYTES)
+        app.router.add_post("/v1/orders", self._post_order)
+        app.router.add_get("/v1/orders/{order_id}", self._get_order)
+        app.router.add_get("/v1/status", self._get_status)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._config.host, self._config.port).start()
+        except OSError as error:
+            raise ConfigError(f"orders.host, orders.port: cannot listen there ({error.strerror})") from error
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            given = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+                raise OrderRefused("not-authorised", "the bearer token is missing or wrong")
+            return await handler(request)
+        except (OrderRefused, StoreFault) as error:
+            body = {"code": error.code, "message": str(error)}
+            return web.json_response(body, status=STATUS_OF_CODE.get(error.code, 400))
+
+    async def _post_order(self, request: web.Request) -> web.Response:
+        order_id, device, msisdn, channel = _read_order(await _read_json(request))
+        row, is_new = await asyncio.to_thread(self._orders.create, order_id, device, msisdn, channel)
+        if is_new:
+            self._orders.wake(row.device)
+        return web.json_response(_shown(row), status=201 if is_new else 200)
+
+    async def _get_order(self, request: web.Request) -> web.Response:
+        row = await asyncio.to_thread(self._store.order, request.match_info["order_id"])
+        if row is None:
+            raise OrderRefused("order-unknown", "there is no such order")
+        return web.json_response(_shown(row))
+
+    async def _get_status(self, _request: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(self._status))
+
+
+def load_token(path: Path, *, make: bool = False) -> str:
+    """The bearer token; made at the agent's first start."""
+    try:
+        if make and not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(TOKEN_BYTES) + "\n", encoding="ascii")
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"orders.token: {path} cannot be read; the agent makes it at its first start") from error
+    if len(token) < TOKEN_BYTES:
+        raise ConfigError(f"orders.token: {path} must hold at least {TOKEN_BYTES} characters; delete it for a new one")
+    return token
+
+
+async def _read_json(request: web.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, web.HTTPRequestEntityTooLarge) as error:
+        raise OrderRefused("request-malformed", "the body must be a JSON object") from error
+    if not isinstance(body, dict):
+        raise OrderRefused("request-malformed", "the body must be a JSON object")
+    return body
+
+
+def _read_order(body: dict[str, Any]) -> tuple[str, str, str, str | None]:
+    for key in body:
+        if key not in ("order_id", "device", "msisdn", "channel"):
+            raise OrderRefused("request-malformed", "allowed are order_id, device, msisdn, channel")
+    for key in ("order_id", "device", "msisdn"):
+        if not isinstance(body.get(key), str):
+            raise OrderRefused("request-malformed", f"{key} must be text")
+    channel = body.get("channel")
+    if channel is not None and not isinstance(channel, str):
+        raise OrderRefused("request-malformed", "channel must be text")
+    return body["order_id"], body["device"], body["msisdn"], channel
+
+
+def _shown(row: OrderRow) -> dict[str, Any]:
+    """Without the number to register: whoever asks has it already."""
+    return {
+        "order_id": row.order_id,
+        "device": row.device,
+        "channel": row.channel,
+        "state": row.state,
+        "code": row.code,
+        "nonce": row.nonce.hex(),
+        "cti": row.cti.hex() if row.cti is not None else None,
+        "issued_at": row.iat,
+        "expires_at": row.exp,
+    }
+
+
+def error_of(answer: object) -> ShimingError:
+    """What a client of this interface makes of an answer that is an error."""
+    if isinstance(answer, dict) and isinstance(answer.get("code"), str):
+        return OrderRefused(answer["code"], str(answer.get("message", "")))
+    return OrderRefused("internal", "the agent gave an answer that cannot be understood")

@@ -1,0 +1,150 @@
+"""`shiming agent`: run the host agent or its broker, give an order, ask for its state."""
+
+import asyncio
+import http.client
+import json
+import secrets
+import signal
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from host_agent import admin, mosquitto
+from host_agent import config as settings
+from host_agent.app import Agent, log_to_stderr
+from host_agent.broker import run_alone
+from host_agent.errors import ShimingError
+
+app = typer.Typer(help="The host agent.", no_args_is_help=True)
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's settings, agent.toml.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
+
+ORDER_ENDS = ("accepted", "refused", "expired")
+POLL_S = 0.5
+REQUEST_TIMEOUT_S = 10
+
+
+class BrokerKind(StrEnum):
+    MOSQUITTO = "mosquitto"
+
+
+class AgentUnreachable(ShimingError):
+    code = "link-down"
+
+
+@app.command(epilog="Example: shiming agent run --config agent.toml")
+def run(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Run the agent until SIGTERM."""
+    log_to_stderr()
+    loaded = settings.load(config)
+
+    async def serve() -> None:
+        await Agent(loaded).run(lambda ready: _announce(ready, as_json))
+
+    asyncio.run(serve())
+
+
+@app.command(epilog="Example: shiming agent broker --config agent.toml")
+def broker(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Run the embedded broker alone, in a process of its own, until SIGTERM."""
+    log_to_stderr()
+    loaded = settings.load(config)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    alone = run_alone(loaded.broker, loaded.agent.id)
+    _announce({"ready": True, "mqtt_port": alone.port}, as_json)
+    signal.sigwait((signal.SIGTERM, signal.SIGINT))
+    alone.stop()
+
+
+@app.command(epilog="Example: shiming agent order --config agent.toml --device t-0001 --wait")
+def order(
+    config: ConfigOption,
+    device: Annotated[str, typer.Option(help="Id of the terminal that is to do the registration.")],
+    msisdn: Annotated[
+        str, typer.Option(prompt="Number to register", help="Number to register; asked for if not given.")
+    ],
+    order_id: Annotated[str, typer.Option(help="Your own id of the order; made up if not given.")] = "",
+    channel: Annotated[str | None, typer.Option(help="Channel id; the terminal's if not given.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end of the order.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a terminal an order to register a number."""
+    orders = settings.load(config).orders
+    order_id = order_id or f"{time.strftime('%Y%m%d')}-{secrets.token_hex(6)}"
+    body = {"order_id": order_id, "device": device, "msisdn": msisdn}
+    answer = _ask(orders, "POST", "/v1/orders", body | ({"channel": channel} if channel else {}))
+    while wait and answer["state"] not in ORDER_ENDS:
+        time.sleep(POLL_S)
+        answer = _ask(orders, "GET", f"/v1/orders/{order_id}")
+    _tell(answer, as_json)
+    if answer["state"] in ("refused", "expired"):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: shiming agent status --config agent.toml --json")
+def status(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Say how the agent is: queue, outbox, refusals, store, broker. Ends with 1 if anything is wrong."""
+    answer = _ask(settings.load(config).orders, "GET", "/v1/status")
+    _tell(answer, as_json)
+    if answer["state"] != "ok":
+        raise typer.Exit(1)
+
+
+@app.command("broker-config", epilog="Example: shiming agent broker-config mosquitto --config agent.toml")
+def broker_config(
+    kind: Annotated[BrokerKind, typer.Argument(help="The broker to configure.")],
+    config: ConfigOption,
+    directory: Annotated[Path | None, typer.Option(help="Write the files there instead of printing them.")] = None,
+) -> None:
+    """Make the configuration of another broker: same certificates, same topic rules."""
+    del kind  # there is one so far
+    files = mosquitto.build(settings.load(config), directory or Path.cwd())
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        if directory is not None:
+            (directory / name).write_text(content, encoding="utf-8")
+        typer.echo(str(directory / name) if directory is not None else f"# --- {name}\n{content}")
+
+
+def _announce(ready: dict[str, Any], as_json: bool) -> None:
+    """The one line on standard output: whoever started this waits for it."""
+    if as_json:
+        print(json.dumps(ready), flush=True)
+    else:
+        ports = ", ".join(f"{name.removesuffix('_port')} on port {ready[name]}" for name in ready if name != "ready")
+        print(f"Ready: {ports}.", flush=True)
+
+
+def _ask(orders: settings.OrdersConfig, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {admin.load_token(orders.token)}"}
+    connection = http.client.HTTPConnection(orders.host, orders.port, timeout=REQUEST_TIMEOUT_S)
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise AgentUnreachable(f"no agent answers on {orders.host} port {orders.port}") from error
+    finally:
+        connection.close()
+    if response.status >= 400:
+        raise admin.error_of(answer)
+    return answer
+
+
+def _tell(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    width = max(map(len, answer))
+    for name, value in answer.items():
+        shown = "-" if value in (None, [], {}) else value
+        if isinstance(value, dict) and value:
+            shown = ", ".join(f"{inner} {count}" for inner, count in value.items())
+        elif isinstance(value, list) and value:
+            shown = ", ".join(value)
+        typer.echo(f"{name.replace('_', ' '):{width}}  {shown}")

@@ -1,0 +1,131 @@
+"""Registration orders: made for one terminal, signed, sent until they have ended or run out (PROTOCOL.md section 6)."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+
+from host_agent import attestation, envelope
+from host_agent.attestation import Order
+from host_agent.errors import ShimingError, TokenRefused
+from host_agent.ingest import Signer
+from host_agent.registry import Device, Registry, Status
+from host_agent.store import OrderRow, Store, StoreFault
+
+log = logging.getLogger("shiming.orders")
+
+RESEND_S = 10
+NONCE_BYTES = 16
+
+
+class OrderRefused(ShimingError):
+    def __init__(self, code: str, message: str = "") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class Orders:
+    """All state is in the store: a new process goes on where the last one was killed."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        signer: Signer,
+        nonce_life_s: int,
+        publish: Callable[[str, bytes], None],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._signer = signer
+        self._nonce_life_s = nonce_life_s
+        self._publish = publish
+        self._due: set[str] = set()
+        self._woken = asyncio.Event()
+
+    def create(self, order_id: str, device_id: str, msisdn: str, channel: str | None) -> tuple[OrderRow, bool]:
+        """The order and whether it is new; the same request again gives the order that is there."""
+        device = self._device(device_id, channel)
+        now = int(time.time())
+        order = Order(
+            iat=now,
+            exp=now + self._nonce_life_s,
+            nonce=os.urandom(NONCE_BYTES),
+            ueid=device.ueid,
+            order_id=order_id,
+            msisdn=msisdn,
+            channel=device.channel,
+        )
+        try:
+            token = self._signer.sign(attestation.build_order(order))
+        except TokenRefused as refused:
+            raise OrderRefused("request-malformed", str(refused)) from refused
+        with self._store.transaction():
+            if existing := self._store.order(order_id):
+                self._check_same(existing, device, msisdn)
+                return existing, False
+            row = OrderRow(
+                order_id, device.id, device.channel, order.nonce, order.iat, order.exp, "waiting", None, None, token
+            )
+            self._store.add_order(row)
+        return row, True
+
+    def wake(self, device_id: str) -> None:
+        """The terminal came online, has a new order, or has ended one. From the event loop's thread."""
+        self._due.add(device_id)
+        self._woken.set()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_round = loop.time()
+        while True:
+            devices, self._due = self._due, set()
+            self._woken.clear()
+            try:
+                if loop.time() >= next_round:
+                    next_round = loop.time() + RESEND_S
+                    await asyncio.to_thread(self._send_all)
+                else:
+                    await asyncio.to_thread(self._send_some, devices)
+            except StoreFault as fault:
+                log.error("orders cannot be sent: %s", fault, extra={"code": fault.code})
+            try:
+                async with asyncio.timeout_at(next_round):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    def _device(self, device_id: str, channel: str | None) -> Device:
+        device = self._registry.device(device_id)
+        if device is None:
+            raise OrderRefused("device-unknown")
+        if device.status is not Status.ACTIVE:
+            raise OrderRefused("device-suspended")
+        if channel not in (None, device.channel):
+            raise OrderRefused("channel-mismatch")
+        return device
+
+    def _check_same(self, existing: OrderRow, device: Device, msisdn: str) -> None:
+        if existing.device != device.id or (existing.token and _msisdn_of(existing.token) != msisdn):
+            raise OrderRefused("order-conflict", "another order has this order_id")
+
+    def _send_all(self) -> None:
+        now = int(time.time())
+        self._send(self._store.waiting_orders(now))
+        self._store.expire_orders(now)
+
+    def _send_some(self, devices: set[str]) -> None:
+        now = int(time.time())
+        for device_id in devices:
+            self._send(self._store.waiting_orders(now, device_id))
+
+    def _send(self, orders: list[tuple[str, bytes]]) -> None:
+        for device_id, token in orders:
+            device = self._registry.device(device_id)
+            if device is not None and device.status is Status.ACTIVE:
+                self._publish(f"rnr/v1/{device.tenant}/{device.id}/down/order", token)
+
+
+def _msisdn_of(token: bytes) -> str:
+    return attestation.parse_order(envelope.parse(token).payload).msisdn

@@ -1,0 +1,81 @@
+-- The agent's store, version 1 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
+
+-- `token` is the signed order. It carries the number to register, so it goes as soon as the order has ended.
+CREATE TABLE orders (
+    order_id   TEXT PRIMARY KEY,
+    device     TEXT NOT NULL,
+    channel    TEXT NOT NULL,
+    nonce      BLOB NOT NULL UNIQUE,
+    iat        INTEGER NOT NULL,
+    exp        INTEGER NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('waiting', 'attested', 'accepted', 'refused', 'expired')),
+    code       TEXT,
+    cti        BLOB,
+    token      BLOB
+) STRICT, WITHOUT ROWID;
+CREATE INDEX orders_waiting ON orders (device, iat) WHERE state = 'waiting';
+
+-- Every token signed by a registered key for its own terminal, accepted or refused (verdict 1 or 3, `code`).
+-- `reason` is the terminal's own: it refused the customer.
+CREATE TABLE evidence (
+    id             INTEGER PRIMARY KEY,
+    cti            BLOB NOT NULL UNIQUE,
+    sha256         BLOB NOT NULL UNIQUE,
+    payload_sha256 BLOB NOT NULL UNIQUE,
+    device         TEXT NOT NULL,
+    kid            BLOB NOT NULL,
+    seq            INTEGER NOT NULL,
+    prev           BLOB NOT NULL,
+    order_id       TEXT NOT NULL,
+    reason         TEXT,
+    verdict        INTEGER NOT NULL,
+    code           TEXT,
+    received_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX evidence_refused ON evidence (code) WHERE verdict = 3;
+
+-- The bytes, unchanged. Those that the backend holds too are given up, oldest first, when the store is full.
+CREATE TABLE tokens (
+    evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
+    token       BLOB NOT NULL
+) STRICT;
+
+-- The first token seen at each place of each key's chain, whatever became of it.
+CREATE TABLE chain (
+    kid    BLOB NOT NULL,
+    seq    INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    prev   BLOB NOT NULL,
+    PRIMARY KEY (kid, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chain_prev ON chain (kid, prev);
+
+CREATE TABLE outbox (
+    evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
+    not_before  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE backend_receipts (
+    evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
+    receipt     BLOB NOT NULL,
+    verdict     INTEGER NOT NULL,
+    code        TEXT,
+    received_at INTEGER NOT NULL
+) STRICT;
+
+-- What could not be verified, or came from elsewhere than its signer. Bounded for each device and hour (store.py):
+-- what is beyond that is counted in one row with an empty sha256.
+CREATE TABLE refusals (
+    device      TEXT NOT NULL,
+    hour        INTEGER NOT NULL,
+    code        TEXT NOT NULL,
+    sha256      BLOB NOT NULL,
+    size_bytes  INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    head        BLOB NOT NULL,
+    PRIMARY KEY (device, hour, code, sha256)
+) STRICT;
+CREATE INDEX refusals_age ON refusals (received_at);
+
+PRAGMA user_version = 1;

@@ -1,0 +1,105 @@
+"""A terminal for tests of the host: claims as PROTOCOL.md has them, signed and sealed by the firmware's own code."""
+
+import hashlib
+import json
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from terminal import cose
+from terminal.signer import SoftwareSigner
+
+from host_agent import attestation, cbor
+from host_agent.registry import Registry
+
+MSISDN = "17000000001"
+
+
+def citizen_number(prefix: str = "11019919900101001") -> str:
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    return prefix + "10X98765432"[sum(w * int(d) for w, d in zip(weights, prefix, strict=True)) % 11]
+
+
+def identity(**changes: Any) -> dict[int, Any]:
+    """Changes are named `e6=...` for entry 6; None leaves the entry out."""
+    entries: dict[int, Any] = {
+        1: "测试甲",
+        2: 1,
+        3: "01",
+        4: "19900101",
+        5: "测试地址",
+        6: citizen_number(),
+        7: "测试公安局",
+        8: "20200101",
+        9: "长期",
+        10: ["测试新址"],
+        11: bytes(1024),
+        12: MSISDN,
+    }
+    entries |= {int(name[1:]): value for name, value in changes.items()}
+    return {key: value for key, value in entries.items() if value is not None}
+
+
+class TerminalDouble:
+    def __init__(self, pki: Path, device_id: str) -> None:
+        device = json.loads((pki / "devices" / device_id / "device.json").read_text())
+        registry = Registry.load(pki / "registry.json")
+        numbers = registry.backend.seal.public_key.public_numbers()
+        self.ueid = bytes.fromhex(device["ueid"])
+        self.channel = device["channel"]
+        self.signer = SoftwareSigner.from_bytes((pki / "devices" / device_id / "attest.key").read_bytes())
+        self._seal_kid, self._seal_point = registry.backend.seal.kid, (numbers.x, numbers.y)
+        self.seq, self.prev = 1, bytes(32)
+
+    def claims(self, *, order_id: str = "", reason: str | None = None, person: dict[int, Any] | None = None) -> dict:
+        """The claims of this terminal's next token; sealed to the backend unless there is a reason."""
+        claims: dict[int, Any] = {
+            6: int(time.time()),
+            7: os.urandom(16),
+            10: os.urandom(16),
+            256: self.ueid,
+            258: bytes(16),
+            259: b"emulated",
+            260: ["1"],
+            262: False,
+            263: 0,
+            265: attestation.EVIDENCE_PROFILE,
+            267: 1,
+            268: bytes(8),
+            270: "shiming-terminal",
+            271: ["0.1.0"],
+            -70001: self.seq,
+            -70002: self.prev,
+            -70003: self.results(order_id or f"order-{random.getrandbits(64):x}", reason),
+            -70006: [False, 3, 2],
+        }
+        if reason is None:
+            self.seal(claims, identity() if person is None else person)
+        return claims
+
+    def results(self, order_id: str, reason: str | None) -> dict[int, Any]:
+        results: dict[int, Any] = {
+            3: [None, "no-face-engine"],
+            4: [None, "no-face-engine"],
+            5: self.channel,
+            9: order_id,
+        }
+        results |= {1: 1, 2: 1, 7: 1, 10: "05.01-20200101-0000000001-0000000001", 11: [True, 1], 12: 2500}
+        return results if reason is None else results | {8: reason}
+
+    def seal(self, claims: dict[int, Any], person: dict[int, Any]) -> None:
+        context = cbor.encode([claims[265], claims[256], claims[7], claims[-70001]])
+        claims[-70004] = cose.seal(cbor.encode(person), self._seal_kid, self._seal_point, context, os.urandom)
+
+    def sign(self, claims: dict[int, Any], typ: str | None = attestation.EVIDENCE_TYP) -> bytes:
+        return cose.sign1(cbor.encode(claims), self.signer.kid, self.signer, typ=typ)
+
+    def next_token(self, **options: Any) -> bytes:
+        token = self.sign(self.claims(**options))
+        self.advance(token)
+        return token
+
+    def advance(self, token: bytes) -> None:
+        self.seq, self.prev = self.seq + 1, hashlib.sha256(token).digest()
