@@ -1,0 +1,44 @@
+"""What portable tests share: vectors, skipping, expecting an error. Run by pytest, and by run.py on MicroPython."""
+
+import json
+import os
+
+try:
+    from pytest import skip
+except ImportError:
+
+    class Skipped(Exception):
+        """run.py reports it as a skip."""
+
+    def skip(reason: str) -> None:
+        raise Skipped(reason)
+
+
+HERE = __file__ if __file__.startswith("/") else os.getcwd() + "/" + __file__
+ROOT = HERE.rsplit("/", 3)[0]
+
+
+def own(name: str) -> object:
+    """The project's vectors: tests/vectors/NAME."""
+    with open(ROOT + "/tests/vectors/" + name) as file:
+        return json.load(file)
+
+
+def shared(name: str) -> object:
+    """The vectors beside the repository: ../shared/vectors/NAME. The test is skipped where they are absent."""
+    path = ROOT.rsplit("/", 1)[0] + "/shared/vectors/" + name
+    try:
+        file = open(path)  # noqa: SIM115
+    except OSError:
+        skip("absent: ../shared/vectors/" + name)
+    with file:
+        return json.load(file)
+
+
+def raises(error: type, function, *arguments) -> Exception:
+    """Calls the function, which must raise this error (or a subclass). Returns it."""
+    try:
+        result = function(*arguments)
+    except error as raised:
+        return raised
+    raise AssertionError("no " + error.__name__ + ", but " + repr(result))
