@@ -1,8 +1,9 @@
-"""Start of the terminal. Ctrl-C gives a technician the REPL and takes the watchdog off."""
+"""Start of the terminal; `hw` is the board's, boards/<board>/hw.py. Ctrl-C gives a technician the REPL and takes the watchdog off."""
 
 import asyncio
 
-from boards.emulated import hw
+import hw
+
 from terminal import app
 
 hardware = hw.build()

@@ -90,7 +90,10 @@ def _count_boot(path: str = "/boot.count") -> int:
             count = int(file.read()) + 1
     except (OSError, ValueError):
         pass  # first boot, or a file nobody can read: counting starts anew, bootseed still tells boots apart
-    with open(path + ".new", "w") as file:
-        file.write(str(count))
-    os.rename(path + ".new", path)
+    try:
+        with open(path + ".new", "w") as file:
+            file.write(str(count))
+        os.rename(path + ".new", path)
+    except OSError as error:
+        print("app: boot count not kept, errno", error.errno)  # a full flash must not keep the terminal from starting
     return count

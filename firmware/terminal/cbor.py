@@ -115,9 +115,7 @@ def _item(data: bytes | bytearray | memoryview, start: int, depth: int) -> tuple
             raise CborError("tag not in the profile")
         value, end = _item(data, start, depth + 1)
         return Tag(argument, value), end
-    # Every item takes a byte at least: refuse a huge count before the first allocation.
-    if argument > len(data) - start:
-        raise CborError("truncated")
+    # Nothing is allocated by a count: an item takes a byte at least, so a huge count ends at the first missing one.
     if major == _ARRAY:
         items = []
         for _ in range(argument):

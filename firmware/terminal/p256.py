@@ -95,7 +95,7 @@ def sign(d: int, digest: bytes, extra: bytes = b"") -> bytes:
         value = hmac_sha256(key, value)
         k = int.from_bytes(value, "big")
         if 0 < k < N:
-            # As secret as k and independent of it: no other message under this key ends in 02.
+            # As secret as k and independent of it: RFC 6979 never asks this key for value || 02.
             mask = int.from_bytes(hmac_sha256(key, value + b"\x02"), "big") % N or 1
             r, s = _sign_with(d, e, k, mask)
             if r and s:

@@ -23,7 +23,8 @@ from terminal.errors import (
     ReaderTimeout,
     ReaderUnauthorised,
 )
-from terminal.samv_line import LIMITS_MS, SILENCE_MS, Line, ticks_add, ticks_diff, ticks_ms
+from terminal.samv_line import LIMITS_MS, SILENCE_MS, Line
+from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 READY_MS = 3000  # power-on or reset, until the status is 90
 STATUS_POLL_MS = 200
@@ -54,7 +55,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-    from terminal.samv_line import Stream
+    from terminal.hardware import Stream
 
 
 class Reader:

@@ -8,21 +8,7 @@ import asyncio
 
 from terminal import samv
 from terminal.errors import ReaderError, ReaderTimeout
-
-try:
-    from time import ticks_add, ticks_diff, ticks_ms  # pyright: ignore[reportAssignmentType]
-except ImportError:  # CPython
-    from time import monotonic  # pyright: ignore[reportAttributeAccessIssue]
-
-    def ticks_ms() -> int:
-        return int(monotonic() * 1000)
-
-    def ticks_add(ticks: int, delta: int) -> int:
-        return ticks + delta
-
-    def ticks_diff(end: int, start: int) -> int:
-        return end - start
-
+from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 # To the first byte of the answer, section 2.3
 LIMITS_MS = {
@@ -43,12 +29,9 @@ TIMEOUTS = 5  # in a row: the module is gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Protocol
+    from collections.abc import Callable
 
-    class Stream(Protocol):
-        async def read(self, n: int) -> bytes: ...  # at least one byte; b"" when the line is closed
-        def write(self, data: bytes) -> None: ...
-        async def drain(self) -> None: ...
+    from terminal.hardware import Stream
 
 
 class Line:

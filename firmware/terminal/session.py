@@ -8,7 +8,15 @@ import gc
 import time
 
 from terminal import card, claim, cose
-from terminal.errors import CardError, CardExpired, CardNotYetValid, NumberInvalid, QueueFull, ReaderError
+from terminal.errors import (
+    CardError,
+    CardExpired,
+    CardMalformed,
+    CardNotYetValid,
+    NumberInvalid,
+    QueueFull,
+    ReaderError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +55,7 @@ class Session:
         self._uplink = uplink
 
     async def run(self, order: "Order") -> None:
-        """A card's or a reader's fault is a result. Raises QueueFull before a card is asked for, QueueError if flash fails."""
+        """A card's or a reader's fault is a result. QueueFull comes before a card is asked for; QueueError: flash fails."""
         self._require_room()
         show = self._hw.panel.show
         read = person = reading = reason = None
@@ -77,6 +85,8 @@ class Session:
 
     def _appraise(self, person: card.Resident, read: "Presentation") -> tuple:
         """(Reading, reason code or None)"""
+        if person.damaged:
+            raise CardMalformed("a character that cannot be decoded")  # better no record than one with a wrong name
         reason = None
         validity = card.NOT_CHECKED
         try:

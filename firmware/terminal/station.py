@@ -1,16 +1,15 @@
 """Where a card is put down: the reader module as a session sees it, opened and started again after any fault."""
 
 import asyncio
-import time
 
 from terminal.errors import CardError, ReaderError, ReaderSelfTest, ReaderUnauthorised
 from terminal.reader import Reader
+from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from terminal.hardware import Beat, Hardware, Show
     from terminal.reader import CardData
-    from terminal.ticks import Ticks
 
 RESTART_S = 1
 START_MS = 15_000  # SAM-ID and status, with every time limit used up: reader facts §2.3
@@ -19,7 +18,7 @@ START_MS = 15_000  # SAM-ID and status, with every time limit used up: reader fa
 class Presentation:
     """What one card gave. `answer_ms` of `elapsed_ms()` were spent waiting for the reader."""
 
-    def __init__(self, data: "CardData", attempts: int, found_ticks: "Ticks") -> None:
+    def __init__(self, data: "CardData", attempts: int, found_ticks: int) -> None:
         self.text = data.text
         self.photo = data.photo
         self.addresses = data.addresses
@@ -28,7 +27,7 @@ class Presentation:
         self._found_ticks = found_ticks
 
     def elapsed_ms(self) -> int:
-        return time.ticks_diff(time.ticks_ms(), self._found_ticks)
+        return ticks_diff(ticks_ms(), self._found_ticks)
 
     def wipe(self) -> None:
         for i in range(len(self.text)):
@@ -62,7 +61,7 @@ class Station:
     async def read_card(self, expires_at: int, show: "Show") -> Presentation:
         """The next card. Raises CardError, or the ReaderError that lasted until the order ran out."""
         remaining_ms = (expires_at - self._hw.clock.now()) * 1000
-        deadline = time.ticks_add(time.ticks_ms(), remaining_ms)
+        deadline = ticks_add(ticks_ms(), remaining_ms)
         while True:
             try:
                 reader = self._reader or await self.start()
@@ -72,7 +71,7 @@ class Station:
                 raise
             except ReaderError as error:
                 self._reader = None
-                if time.ticks_diff(deadline, time.ticks_ms()) <= 0:
+                if ticks_diff(deadline, ticks_ms()) <= 0:
                     raise
                 show("fault", error.code)
                 await asyncio.sleep(RESTART_S)
@@ -90,4 +89,4 @@ class Station:
 
 
 def _show(show: "Show", event: str) -> None:
-    show("card-lost" if event == "lost" else event)
+    show({"lost": "card-lost", "repeat": "card-left"}.get(event, event))

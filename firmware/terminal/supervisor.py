@@ -6,7 +6,8 @@ resets the board, however well the others run.
 
 import asyncio
 import sys
-import time
+
+from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Supervisor:
         """The function with which task `name` reports; its argument: within how many ms it will report again."""
 
         def beat(within_ms: int = PROMISE_MS) -> None:
-            self._due[name] = time.ticks_add(time.ticks_ms(), within_ms)
+            self._due[name] = ticks_add(ticks_ms(), within_ms)
 
         return beat
 
@@ -43,7 +44,7 @@ class Supervisor:
     async def watch(self) -> None:
         self._watchdog.start(WATCHDOG_MS)
         while True:
-            late = [name for name, due in self._due.items() if time.ticks_diff(due, time.ticks_ms()) < 0]
+            late = [name for name, due in self._due.items() if ticks_diff(due, ticks_ms()) < 0]
             if late:
                 print("supervisor: no report from", ", ".join(late))
             else:

@@ -6,15 +6,16 @@ again every record that has no receipt.
 """
 
 import asyncio
-import time
 
 from terminal import mqtt
 from terminal.agent_messages import REFUSED, parse_receipt
 from terminal.errors import LinkDown, MqttError, QueueError, ReceiptInvalid
+from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from tls import SSLContext
 
@@ -55,7 +56,7 @@ class Uplink:
         self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
         self._work = asyncio.Event()  # something to send, or a place in the window has come free
         self._sent = {}  # seq -> (SHA-256, ticks when it was sent)
-        self._writer = None
+        self._writer: "Any" = None  # a StreamWriter while there is a link
         self._write_lock = asyncio.Lock()
         self._packet_id = 0
         self._heard = 0
@@ -69,7 +70,7 @@ class Uplink:
         """For ever: connect, serve, and after any failure connect again."""
         backoff_ms = BACKOFF_MIN_MS
         while True:
-            started = time.ticks_ms()
+            started = ticks_ms()
             try:
                 await self._hw.network_up()
                 await self._serve()
@@ -79,7 +80,7 @@ class Uplink:
             if self.is_online:
                 self.is_online = False
                 self._panel.show("offline")
-            if time.ticks_diff(time.ticks_ms(), started) > SETTLED_MS:
+            if ticks_diff(ticks_ms(), started) > SETTLED_MS:
                 backoff_ms = BACKOFF_MIN_MS
             await self._pause(backoff_ms)
             backoff_ms = min(2 * backoff_ms, BACKOFF_MAX_MS)
@@ -87,10 +88,10 @@ class Uplink:
     async def _pause(self, backoff_ms: int) -> None:
         """Between half of the backoff and all of it, so that a shopful of terminals does not come back in step."""
         jitter = int.from_bytes(self._hw.random(2), "big") * backoff_ms // 131072
-        end = time.ticks_add(time.ticks_ms(), backoff_ms // 2 + jitter)
-        while time.ticks_diff(end, time.ticks_ms()) > 0:
+        end = ticks_add(ticks_ms(), backoff_ms // 2 + jitter)
+        while ticks_diff(end, ticks_ms()) > 0:
             self._beat()
-            await asyncio.sleep_ms(min(1000, max(0, time.ticks_diff(end, time.ticks_ms()))))
+            await asyncio.sleep_ms(min(1000, max(0, ticks_diff(end, ticks_ms()))))
 
     async def _serve(self) -> None:
         config = self._config
@@ -110,7 +111,7 @@ class Uplink:
             self._work.set()
             self.is_online = True
             self._panel.show("online")
-            self._heard = time.ticks_ms()
+            self._heard = ticks_ms()
             sender = asyncio.create_task(self._send_evidence())
             await self._receive(reader, decoder, sender)
         finally:
@@ -146,7 +147,7 @@ class Uplink:
             chunk = await reader.read(CHUNK_BYTES)
             if not chunk:
                 raise LinkDown("closed by the broker")
-            self._heard = time.ticks_ms()
+            self._heard = ticks_ms()
             decoder.feed(chunk)
             packet = decoder.next_packet()
         return packet
@@ -183,11 +184,11 @@ class Uplink:
     async def _send_evidence(self) -> None:
         """Keeps the window full, repeats what got no receipt, pings."""
         topic = self._base + "/up/evi"
-        pinged = time.ticks_ms()
+        pinged = ticks_ms()
         while True:
             self._beat()
-            now = time.ticks_ms()
-            if time.ticks_diff(now, self._heard) > SILENCE_MS:
+            now = ticks_ms()
+            if ticks_diff(now, self._heard) > SILENCE_MS:
                 if self._writer:
                     self._writer.close()
                 raise LinkDown("the broker is silent")
@@ -195,7 +196,7 @@ class Uplink:
                 record = self._queue.read(seq)
                 self._sent[seq] = (record.sha256, now)
                 await self._write(mqtt.publish(topic, record.token, self._next_id()))
-            if time.ticks_diff(now, pinged) > PING_AFTER_MS:
+            if ticks_diff(now, pinged) > PING_AFTER_MS:
                 pinged = now
                 await self._write(mqtt.PINGREQ_PACKET)
             self._work.clear()
@@ -208,7 +209,7 @@ class Uplink:
         due = []
         for seq in self._queue.pending()[:WINDOW]:
             sent = self._sent.get(seq)
-            if sent is None or time.ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
+            if sent is None or ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
                 due.append(seq)
         return due
 

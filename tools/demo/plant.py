@@ -114,10 +114,10 @@ class Plant:
     async def _start(self) -> None:
         self._pki = self.folder / "pki"
         create_authority(self._pki, self._names)
-        self._broker_port, self._orders_port, self._backend_port = free_port(), free_port(), free_port()
+        self.broker_port, self._orders_port, self._backend_port = free_port(), free_port(), free_port()
         self._write_configurations()
         self.backend = self._process(
-            "backend", "backend", "run", "--config", str(self.folder / "backend.toml")
+            "backend", "backend", "run", "--config", str(self.folder / "backend.toml"), "--json"
         )
         await self.backend.start()
         if self._broker_kind is BrokerKind.MOSQUITTO:
@@ -162,13 +162,13 @@ class Plant:
         if await generated.wait():
             raise PartFailed("the configuration for mosquitto could not be generated")
         argv = (program, "-c", str(self.folder / "mosquitto" / "mosquitto.conf"))
-        self.broker = Process("broker", argv, self.folder / "broker.log", port=self._broker_port)
+        self.broker = Process("broker", argv, self.folder / "broker.log", port=self.broker_port)
         await self.broker.start()
 
     async def _start_terminal(self, name: str) -> None:
         flash = self.folder / f"{name}.img"
         files = terminal_files(
-            self._pki, name, broker_host="127.0.0.1", broker_port=self._broker_port, broker_name="localhost"
+            self._pki, name, broker_host="127.0.0.1", broker_port=self.broker_port, broker_name="localhost"
         )
         await asyncio.to_thread(build_image, flash, files)
         reader = SamReader(sam_id=f"05.01-20150101-{len(self.terminals) + 1:010d}-0123456789")
@@ -198,7 +198,7 @@ class Plant:
             [broker]
             embedded = {json.dumps(embedded)}
             host = "127.0.0.1"
-            port = {self._broker_port}
+            port = {self.broker_port}
             ca = "pki/ca.cert.pem"
             certificate = "pki/broker.cert.pem"
             key = "pki/broker.key.pem"

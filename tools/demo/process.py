@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,11 @@ class Process:
         log: Path,
         *,
         port: int | None = None,
-        on_start: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
-        self.starts = 0
         self._argv = argv
         self._log = log
         self._port = port
-        self._on_start = on_start
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -86,19 +83,21 @@ class Process:
 
     async def _keep(self) -> None:
         while True:
-            await self._spawn()
-            assert self._process is not None
-            status = await self._process.wait()
-            if not self._ready.is_set():  # it never served: starting it again would not help
-                self._failure = f"ended with status {status}"
+            process = self._process = await self._spawn()
+            if not await self._serves(process):  # starting it again would not help
+                self._failure = f"ended with status {await process.wait()}"
                 self._ready.set()
                 return
+            self._ready.set()
+            assert process.stdout is not None
+            await process.stdout.read()  # nothing more is expected there, and nothing may block it
+            await process.wait()
             self._ready.clear()
             await asyncio.sleep(RESTART_S)
 
-    async def _spawn(self) -> None:
+    async def _spawn(self) -> asyncio.subprocess.Process:
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *self._argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -106,22 +105,17 @@ class Process:
                 process_group=0,  # Ctrl-C is for the demo, which then stops its parts in order
                 preexec_fn=_die_with_parent,
             )
-        self.starts += 1
-        asyncio.get_running_loop().create_task(self._wait_ready(self._process))
 
-    async def _wait_ready(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        if self._port is not None:
-            while process.returncode is None and not await _answers(self._port):
-                await asyncio.sleep(PROBE_S)
-            is_ready = process.returncode is None
-        else:
-            is_ready = _is_ready_line(await process.stdout.readline())
-        if is_ready:
-            self._ready.set()
-            if self._on_start:
-                self._on_start()
-        await process.stdout.read()
+    async def _serves(self, process: asyncio.subprocess.Process) -> bool:
+        """False when it ended before it served."""
+        if self._port is None:
+            assert process.stdout is not None
+            return _is_ready_line(await process.stdout.readline())
+        while process.returncode is None:
+            if await _answers(self._port):
+                return True
+            await asyncio.sleep(PROBE_S)
+        return False
 
 
 def free_port() -> int:

@@ -110,10 +110,10 @@ def account(visits: list[Visit], books: dict[str, Any]) -> Account:
     overhead = percentile(overheads, 95)
     return Account(
         customers=len(visits),
-        attested=sum(visit.state == "accepted" or (visit.state == "attested") for visit in visits),
+        attested=sum(visit.state in ("accepted", "attested") for visit in visits),
         accepted=accepted,
         refused=dict(sorted(refused.items())),
-        duplicates_at_backend=max(books["registrations_per_order_max"], books["registrations_per_number_max"], 1) - 1,
+        duplicates_at_backend=books["duplicate_registrations"],
         lost=max(open_orders, len(visits) - at_backend, 0),
         p50_s=_rounded(percentile(seconds, 50)),
         p95_s=_rounded(percentile(seconds, 95)),

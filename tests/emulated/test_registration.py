@@ -1,0 +1,237 @@
+"""Whole registrations on real parts: the firmware on the emulated board, broker, agent and backend in their processes."""
+
+import asyncio
+import json
+import os
+import random
+import ssl
+import subprocess
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+
+from tests.emulated.chaos import Arrivals
+from tools.demo.plant import Plant
+from tools.demo.run import play
+from tools.demo.script import Customer, customers
+from tools.emulator import flash
+from tools.emulator.board import PanelEvent
+
+DEADLINE_S = 120
+FILLER = "filler.bin"
+
+
+def story(steps: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(steps, DEADLINE_S))
+
+
+def seeded() -> random.Random:
+    seed = int(os.environ.get("SHIMING_SEED", random.randrange(2**32)))
+    print(f"SHIMING_SEED={seed}")
+    return random.Random(seed)
+
+
+async def mpremote(port: str, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mpremote", "connect", port, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
+    except TimeoutError:
+        process.kill()
+        raise
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+class Screen:
+    """Waits for what the terminal shows."""
+
+    def __init__(self, plant: Plant, terminal: str = "terminal-1") -> None:
+        self._events: asyncio.Queue[PanelEvent] = asyncio.Queue()
+        plant.watch_panel(terminal, self._events.put_nowait)
+
+    async def shows(self, state: str, code: str | None = None) -> None:
+        while True:
+            event = await self._events.get()
+            if (event.state, event.code) == (state, code):
+                return
+
+
+def test_five_customers_in_a_heap_of_192_kb(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with Plant(tmp_path, 1, heap="192K") as plant:
+            account = await play(plant, customers(5, seed=1), Arrivals())
+            assert account.surprises == ()
+            assert account.is_as_scripted
+            assert account.refused == {"card-expired": 1, "number-invalid": 1}
+            assert plant.terminals[0].board.boots == ["power-on"], "it ran out of memory and was restarted"
+
+    story(steps())
+
+
+def test_two_terminals_share_the_customers(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with Plant(tmp_path, 2) as plant:
+            account = await play(plant, customers(6, seed=2), Arrivals())
+            assert account.is_as_scripted
+            status = await plant.agent_status()
+            assert status is not None
+            assert status["state"] == "ok"
+
+    story(steps())
+
+
+def test_mpremote_works_while_the_terminal_serves_and_it_serves_after_the_reset(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with Plant(tmp_path, 1) as plant:
+            board = plant.terminals[0].board
+            assert (await play(plant, customers(1, seed=3), Arrivals())).is_as_scripted
+            assert "session.py" in await mpremote(board.port, "fs", "ls", ":terminal")
+            answer = await mpremote(board.port, "exec", "import terminal.version as v; print(v.NAME)")
+            assert answer.strip() == "shiming-terminal"
+            boots = len(board.boots)
+            await mpremote(board.port, "reset")
+            await board.wait_boot(boots + 1)
+            account = await play(plant, customers(3, seed=4), Arrivals())
+            assert account.surprises == ()
+
+    story(steps())
+
+
+def test_garbage_on_the_readers_line_disturbs_nobody(tmp_path: Path) -> None:
+    dice = seeded()
+
+    async def noise(plant: Plant) -> None:
+        while True:
+            await asyncio.sleep(dice.uniform(0.2, 0.8))
+            plant.terminals[0].server.inject(dice.randbytes(dice.randrange(1, 200)))
+
+    async def steps() -> None:
+        async with Plant(tmp_path, 1) as plant:
+            disturbing = asyncio.create_task(noise(plant))
+            account = await play(plant, customers(3, seed=5), Arrivals())
+            disturbing.cancel()
+            assert account.surprises == ()
+            assert account.lost == 0
+
+    story(steps())
+
+
+def test_full_flash_asks_no_customer_and_serves_once_there_is_room(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with Plant(tmp_path, 1) as plant:
+            terminal = plant.terminals[0]
+            script = "import os\nf = open('/filler.bin', 'wb')\ntry:\n while True: f.write(bytes(4096)); f.flush()\nexcept OSError: pass"
+            await mpremote(terminal.board.port, "exec", script)
+            screen = Screen(plant)
+            boots = len(terminal.board.boots)
+            await mpremote(terminal.board.port, "reset")
+            await terminal.board.wait_boot(boots + 1)
+            await plant.place_order("full-1", terminal.name, "17000000001")
+            await screen.shows("fault", "queue-full")
+            state = await plant.order_state("full-1")
+            assert state is not None
+            assert state["state"] == "waiting"
+
+            await mpremote(terminal.board.port, "fs", "rm", f":{FILLER}", "+", "reset")
+            account = await play(plant, [customer_of("full-1")], Arrivals())
+            assert account.surprises == ()
+
+    story(steps())
+
+
+def customer_of(order_id: str) -> Customer:
+    """A plain customer for an order that has been placed already (placing it again changes nothing)."""
+    plain = customers(1, seed=6)[0]
+    return Customer(plain.number, plain.plot, plain.person, order_id, "17000000001")
+
+
+def test_garbage_from_the_broker_disturbs_nobody(tmp_path: Path) -> None:
+    dice = seeded()
+
+    async def steps() -> None:
+        async with Plant(tmp_path, 1) as plant:
+            await play(plant, customers(1, seed=7), Arrivals())
+            # The agent's own certificate is the only one that may write there; with another client id it is refused.
+            assert plant.agent is not None
+            await plant.agent.stop()
+            await plant.agent.start()
+            await asyncio.to_thread(send_garbage, tmp_path, plant.broker_port, dice)
+            account = await play(plant, customers(3, seed=8), Arrivals())
+            assert account.surprises == ()
+            assert plant.terminals[0].board.boots == ["power-on"]
+
+    story(steps())
+
+
+def send_garbage(folder: Path, port: int, dice: random.Random) -> None:
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="agent")
+    context = ssl.create_default_context(cafile=folder / "pki/ca.cert.pem")
+    context.load_cert_chain(folder / "pki/agent.cert.pem", folder / "pki/agent.key.pem")
+    client.tls_set_context(context)
+    client.connect("localhost", port)
+    client.loop_start()
+    for topic in ("order", "rcpt", "other"):
+        for size in (0, 1, 40, 400, 4000):
+            sent = client.publish(f"rnr/v1/demo/terminal-1/down/{topic}", dice.randbytes(size), qos=1)
+            sent.wait_for_publish(20)
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_no_identity_in_clear_outside_the_backend(tmp_path: Path) -> None:
+    script = customers(5, seed=9)
+
+    async def steps() -> None:
+        async with Plant(tmp_path, 1) as plant:
+            assert (await play(plant, script, Arrivals())).is_as_scripted
+
+    story(steps())
+    secrets = [value for customer in script for value in (customer.person.number, customer.person.address)]
+    needles = [value.encode(encoding) for value in secrets for encoding in ("utf-8", "utf-16-le")]
+    looked_at = set()
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and not path.name.startswith("backend.db"):
+            content = path.read_bytes()
+            looked_at.add(path.name)
+            assert not any(needle in content for needle in needles), f"identity data in clear in {path.name}"
+    assert {"agent.db", "agent.log", "backend.log", "terminal-1.img"} <= looked_at
+    books = b"".join(path.read_bytes() for path in tmp_path.glob("backend.db*"))
+    assert any(needle in books for needle in needles), "the search itself does not work"
+
+
+def test_wrong_settings_stop_the_terminal_with_their_code(tmp_path: Path) -> None:
+    shown: list[PanelEvent] = []
+
+    async def steps() -> None:
+        from tools.emulator.board import Board
+
+        image = tmp_path / "flash.img"
+        flash.build_image(image, flash.firmware_files() | {"config.json": b'{"device": 7}'})
+        async with Board(image, on_panel=shown.append) as board:
+            while not shown:
+                await asyncio.sleep(0.01)
+            assert "device" in board.console
+
+    story(steps())
+    assert (shown[0].state, shown[0].code) == ("fault", "config-invalid")
+
+
+@pytest.mark.parametrize("customer_count", [5])
+def test_demo_command_ends_with_its_account_as_json(tmp_path: Path, customer_count: int) -> None:
+    command = [sys.executable, "-m", "tools.cli", "demo", "--customers", str(customer_count), "--json", "--keep", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert result.returncode == 0, result.stderr
+    account = json.loads(result.stdout.splitlines()[-1])
+    assert account["customers"] == account["accepted"] + sum(account["refused"].values()) == customer_count
+    assert (account["lost"], account["duplicates_at_backend"]) == (0, 0)
+    for customer in customers(customer_count, seed=1):
+        assert customer.person.number not in result.stdout + result.stderr
+        assert customer.person.name not in result.stdout + result.stderr
