@@ -1,9 +1,11 @@
-"""Start of the terminal; `hw` is the board's, boards/<board>/hw.py. Ctrl-C gives a technician the REPL and takes the watchdog off."""
+"""Start of the terminal; `hw` is the board's own, from boards/<board>/hw.py.
+
+Ctrl-C gives a technician the REPL and takes the watchdog off.
+"""
 
 import asyncio
 
 import hw
-
 from terminal import app
 
 hardware = hw.build()

@@ -55,18 +55,18 @@ class Session:
         self._uplink = uplink
 
     async def run(self, order: "Order") -> None:
-        """A card's or a reader's fault is a result. QueueFull comes before a card is asked for; QueueError: flash fails."""
+        """A fault of card or reader is a result. Raises QueueFull, before asking for a card, and QueueError."""
         self._require_room()
         show = self._hw.panel.show
         read = person = reading = reason = None
         try:
-            show("place-card")
-            read = await self._station.read_card(order.expires_at, show)
-            person = card.parse_resident(read.text)
-            reading, reason = self._appraise(person, read)
-        except (CardError, ReaderError) as error:
-            reason = error.code
-        try:
+            try:
+                show("place-card")
+                read = await self._station.read_card(order.expires_at, show)
+                person = card.parse_resident(read.text)
+                reading, reason = self._appraise(person, read)
+            except (CardError, ReaderError) as error:
+                reason = error.code
             token = self._sign(order, read, person, reading, reason)
             seq = self._queue.append(order.id, token)
             self._uplink.wake()

@@ -8,25 +8,20 @@ from tools.demo.plant import BrokerKind, Plant
 from tools.demo.player import Visit
 from tools.demo.run import Account, play
 from tools.demo.script import customers
+from tools.demo.view import Unseen
 
 TERMINALS = 2
 LONGEST_PAUSE_S = 2.0
 
 
-class Arrivals:
-    """A view that only knows how many customers have come."""
+class Arrivals(Unseen):
+    """Knows how many customers have come."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def say(self, text: str) -> None:
-        """Nobody looks."""
-
     def changed(self, visit: Visit) -> None:
         self.count = max(self.count, visit.customer.number)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class Killer:
@@ -58,7 +53,9 @@ class Killer:
         part.kill()
 
 
-async def run(folder: Path, broker: BrokerKind, victim: str, customer_count: int, kill_count: int, seed: int) -> Account:
+async def run(
+    folder: Path, broker: BrokerKind, victim: str, customer_count: int, kill_count: int, seed: int
+) -> Account:
     """The account of a demo through which the victim was killed so many times."""
     async with Plant(folder, TERMINALS, broker=broker) as plant:
         arrivals = Arrivals()

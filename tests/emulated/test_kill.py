@@ -26,9 +26,7 @@ def survive(tmp_path: Path, name: str, customers: int, kills: int) -> None:
         pytest.skip("mosquitto is not installed on this machine")
     seed = int(os.environ.get("SHIMING_SEED", random.randrange(2**32)))
     print(f"SHIMING_SEED={seed}")
-    account = asyncio.run(
-        asyncio.wait_for(chaos.run(tmp_path, broker, victim, customers, kills, seed), DEADLINE_S)
-    )
+    account = asyncio.run(asyncio.wait_for(chaos.run(tmp_path, broker, victim, customers, kills, seed), DEADLINE_S))
     print(account)
     assert account.lost == 0
     assert account.duplicates_at_backend == 0

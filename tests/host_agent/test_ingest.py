@@ -44,7 +44,7 @@ class Bench:
     def evidence(self, order_id: str = "order-1", nonce: bytes | None = None, **options: Any) -> bytes:
         """The next token of the terminal, for an order that is made on the way."""
         claims = self.terminal.claims(order_id=order_id, **options)
-        claims[10] = self.order(order_id) if nonce is None else nonce
+        claims |= {6: NOW, 10: self.order(order_id) if nonce is None else nonce}
         token = self.terminal.sign(claims)
         self.terminal.advance(token)
         return token

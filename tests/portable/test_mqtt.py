@@ -55,7 +55,13 @@ def test_oversized_and_endless_lengths_are_refused() -> None:
 
 
 def test_malformed_publishes_are_refused() -> None:
-    for flags, body in ((2, b""), (2, b"\x00\x05ab"), (4, b"\x00\x01a\x00\x01"), (2, b"\x00\x01a\x00"), (0, b"\x00\x02\xc3\x28")):
+    for flags, body in (
+        (2, b""),
+        (2, b"\x00\x05ab"),
+        (4, b"\x00\x01a\x00\x01"),
+        (2, b"\x00\x01a\x00"),
+        (0, b"\x00\x02\xc3\x28"),
+    ):
         assert refused(mqtt.parse_publish, mqtt.Packet(mqtt.PUBLISH, flags, body)), body
 
 

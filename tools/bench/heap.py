@@ -1,8 +1,8 @@
 """The smallest heap in which a terminal does its work: `python -m tools.bench.heap`.
 
-Bisects the interpreter's heap on the emulated board; a size passes when the demo's first customers (one registered, one refused,
-one who pulls the card away) end as scripted and the terminal has booted once. The unix port is a 64-bit build: objects take about
-twice what they take on a 32-bit microcontroller, so the figure is on the safe side for one.
+Bisects the interpreter's heap on the emulated board. A size passes when the demo's first customers (one registered, one
+refused, one who pulls the card away) end as scripted and the terminal has booted once. The unix port is a 64-bit build:
+objects take about twice what they take on a 32-bit microcontroller, so the figure is on the safe side for one.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.demo.plant import Plant
 from tools.demo.run import play
 from tools.demo.script import customers
-from tools.demo.view import PlainView
+from tools.demo.view import Unseen
 from tools.emulator.errors import BoardError
 
 CUSTOMERS = 3
@@ -20,25 +20,11 @@ LOW_KB, HIGH_KB, STEP_KB = 64, 512, 4
 DEADLINE_S = 60
 
 
-class Nobody(PlainView):
-    def __init__(self) -> None:
-        """Nothing is shown: only how it ends counts."""
-
-    def say(self, text: str) -> None:
-        """Nobody listens."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def changed(self, visit: object) -> None:
-        """Nobody looks."""
-
-
 async def works_in(heap_kb: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         try:
             async with asyncio.timeout(DEADLINE_S), Plant(Path(folder), 1, heap=f"{heap_kb}K") as plant:
-                account = await play(plant, customers(CUSTOMERS, seed=1), Nobody())
+                account = await play(plant, customers(CUSTOMERS, seed=1), Unseen())
                 return account.is_as_scripted and plant.terminals[0].board.boots == ["power-on"]
         except (TimeoutError, BoardError):
             return False

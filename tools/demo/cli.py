@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -41,17 +42,17 @@ def demo(
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            account = asyncio.run(_run(folder, customers, terminals, seed, view))
+            account = asyncio.run(run(folder, customers, terminals, seed, view))
         finally:
             view.close()
     if as_json:
         print(json.dumps(account.as_json(), ensure_ascii=False))
     else:
-        _print_summary(account)
+        print("", *summary(account), sep="\n")
     raise typer.Exit(0 if account.is_as_scripted else EXIT_NOT_AS_SCRIPTED)
 
 
-async def _run(folder: Path, customers: int, terminals: int, seed: int, view: views.View) -> Account:
+async def run(folder: Path, customers: int, terminals: int, seed: int, view: views.View) -> Account:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -64,17 +65,16 @@ async def _run(folder: Path, customers: int, terminals: int, seed: int, view: vi
         return await play(plant, make_customers(customers, seed), view)
 
 
-def _print_summary(account: Account) -> None:
-    print()
+def summary(account: Account) -> Iterator[str]:
     refused = sum(account.refused.values())
-    print(f"{account.customers} customers: {account.accepted} registered, {refused} refused, {account.lost} lost")
+    yield f"{account.customers} customers: {account.accepted} registered, {refused} refused, {account.lost} lost"
     for code, count in account.refused.items():
         entry = words(code)
-        print(f"  {count} x {entry.number} {code}: {entry.words}")
-    print(f"registered twice at the backend: {account.duplicates_at_backend}")
+        yield f"  {count} x {entry.number} {code}: {entry.words}"
+    yield f"registered twice at the backend: {account.duplicates_at_backend}"
     if account.p50_s is not None:
-        print(f"card down to signed record on flash: median {account.p50_s:.2f} s, 95 % within {account.p95_s:.2f} s")
+        yield f"card down to signed record on flash: median {account.p50_s:.2f} s, 95 % within {account.p95_s:.2f} s"
     if account.overhead_p95_ms is not None:
-        print(f"of it added to the reader's own answer times: 95 % within {account.overhead_p95_ms} ms")
+        yield f"of it added to the reader's own answer times: 95 % within {account.overhead_p95_ms} ms"
     for surprise in account.surprises:
-        print(f"NOT AS SCRIPTED  {surprise}")
+        yield f"NOT AS SCRIPTED  {surprise}"

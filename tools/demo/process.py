@@ -71,6 +71,7 @@ class Process:
         self._keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeper
+        self._ready.clear()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -143,6 +144,6 @@ async def _answers(port: int) -> bool:
 
 
 def _die_with_parent() -> None:
-    """SIGKILL to this process when the demo is gone, however it went. One system call: it runs between fork and exec."""
+    """SIGKILL to this process when the demo is gone, however it went. Between fork and exec: one system call only."""
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -57,7 +57,7 @@ async def play(plant: Plant, script: list[Customer], view: View) -> Account:
         await asyncio.wait(counters)
         for counter in counters:
             counter.result()
-        await _until_final(visits)
+        await _until_delivered(plant, visits)
         watcher.cancel()
     return account(visits, await plant.books())
 
@@ -93,9 +93,14 @@ async def _watch(plant: Plant, visits: list[Visit], changed: Callable[[Visit], N
         await asyncio.sleep(POLL_S)
 
 
-async def _until_final(visits: list[Visit]) -> None:
+async def _until_delivered(plant: Plant, visits: list[Visit]) -> None:
+    """Every order has its end, and the backend has everything: a refusal ends its order before it is forwarded."""
     deadline = time.monotonic() + DELIVERY_S
-    while any(visit.state not in FINAL for visit in visits) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if all(visit.state in FINAL for visit in visits):
+            status = await plant.agent_status()
+            if status and status["outbox"] == 0:
+                return
         await asyncio.sleep(POLL_S)
 
 

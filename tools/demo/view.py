@@ -3,6 +3,7 @@
 import sys
 from typing import Protocol, TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -25,8 +26,21 @@ class View(Protocol):
 def choose(is_quiet: bool) -> View:
     """`is_quiet`: standard output belongs to a program; what people want to read goes to standard error."""
     if sys.stdout.isatty() and not is_quiet:
-        return LiveView()
+        return LiveView(Console())
     return PlainView(sys.stderr if is_quiet else sys.stdout)
+
+
+class Unseen:
+    """For programs that only want the account."""
+
+    def say(self, text: str) -> None:
+        """Nobody listens."""
+
+    def changed(self, visit: Visit) -> None:
+        """Nobody looks."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class PlainView:
@@ -51,9 +65,9 @@ class PlainView:
 
 
 class LiveView:
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         self._visits: dict[int, Visit] = {}
-        self._live = Live(console=Console(), get_renderable=self._table, refresh_per_second=8)
+        self._live = Live(console=console, get_renderable=self.table, refresh_per_second=8)
         self._live.start()
 
     def say(self, text: str) -> None:
@@ -66,8 +80,8 @@ class LiveView:
         self._live.refresh()
         self._live.stop()
 
-    def _table(self) -> Table:
-        table = Table(title="Shiming 实名: registrations", title_justify="left")
+    def table(self) -> Table:
+        table = Table(title="Shiming 实名: registrations", title_justify="left", box=SIMPLE_HEAD)
         for head in ("#", "terminal", "customer", "number"):
             table.add_column(head, no_wrap=True)
         for _, label in STEPS:

@@ -44,9 +44,10 @@ class Hardware:
         return os.urandom(size)
 
     def free_bytes(self) -> int:
-        """Of the flash file system."""
+        """Of the flash file system. A full littlefs counts some blocks twice and says that there are 2^32 - 3 free."""
         status = os.statvfs(self.root)
-        return status[0] * status[3]
+        size, blocks, free = status[0], status[2], status[3]
+        return size * free if free <= blocks else 0
 
     def reset(self) -> None:
         reset()

@@ -1,0 +1,28 @@
+"""Makes the picture of the README from a real run: `python -m tools.demo.record tools/demo/demo.svg`."""
+
+import asyncio
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from tools.demo.cli import run, summary
+from tools.demo.view import LiveView
+
+WIDTH = 132
+
+
+def main() -> None:
+    view = LiveView(Console(file=io.StringIO()))
+    with tempfile.TemporaryDirectory() as folder:
+        account = asyncio.run(run(Path(folder), 5, 1, 1, view))
+    view.close()
+    picture = Console(record=True, width=WIDTH, file=io.StringIO())
+    picture.print(view.table(), "", *summary(account), sep="\n", highlight=False)
+    picture.save_svg(sys.argv[1], title="shiming demo")
+
+
+if __name__ == "__main__":
+    main()
