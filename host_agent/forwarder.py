@@ -147,7 +147,7 @@ class Forwarder:
                     raise Unanswered("agent-unknown")
                 if response.status != 200:
                     raise Unanswered("backend-unreachable", f"status {response.status}")
-                answer = await response.content.read(ANSWER_BYTES + 1)
+                answer = await _read_all(response.content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unanswered("backend-unreachable", type(error).__name__) from error
         return await asyncio.to_thread(self._read_answer, answer, batch)
@@ -185,3 +185,13 @@ class Forwarder:
             else:
                 log.warning("the backend takes records again")
         self.figures.trouble = code
+
+
+async def _read_all(content: aiohttp.StreamReader) -> bytes:
+    """The whole answer; one `read` gives no more of it than has come so far."""
+    answer = bytearray()
+    async for chunk in content.iter_any():
+        answer += chunk
+        if len(answer) > ANSWER_BYTES:
+            raise Unanswered("backend-unreachable", "an endless answer")
+    return bytes(answer)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 KEEPALIVE_S = 30
 PING_AFTER_MS = 10_000  # a third of the keep-alive: two pings may be lost
+LOOK_S = 1  # longest pause between two looks at the timers
 SILENCE_MS = 25_000  # nothing at all from the broker for so long: the link is dead
 CONNECT_TIMEOUT_S = 20  # TCP + TLS + CONNACK; a public-key step takes most of a second on a microcontroller
 RECEIPT_TIMEOUT_MS = 10_000
@@ -104,6 +105,7 @@ class Uplink:
             CONNECT_TIMEOUT_S,
         )
         sender = None
+        self._heard = ticks_ms()
         try:
             # The TLS handshake happens inside the first exchange: one deadline around all of it.
             await asyncio.wait_for(self._greet(reader, decoder), CONNECT_TIMEOUT_S)
@@ -111,13 +113,13 @@ class Uplink:
             self._work.set()
             self.is_online = True
             self._panel.show("online")
-            self._heard = ticks_ms()
             sender = asyncio.create_task(self._send_evidence())
             await self._receive(reader, decoder, sender)
         finally:
             if sender:
                 sender.cancel()
             self._writer.close()
+            await self._writer.wait_closed()  # MicroPython closes the socket only here
 
     async def _greet(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> None:
         base = self._base
@@ -133,18 +135,27 @@ class Uplink:
         await self._write(mqtt.publish(base + "/state", b"online", self._next_id(), retain=True))
 
     async def _receive(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder, sender: asyncio.Task) -> None:
-        while not sender.done():
-            packet = await self._next_packet(reader, decoder)
+        while True:
+            packet = await self._next_packet(reader, decoder, sender)
             if packet.kind == mqtt.PUBLISH:
                 await self._take_message(mqtt.parse_publish(packet))
             elif packet.kind not in (mqtt.PUBACK, mqtt.PINGRESP):
                 raise MqttError("packet type %d" % packet.kind)
-        await sender  # raises what ended it
 
-    async def _next_packet(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> mqtt.Packet:
+    async def _next_packet(
+        self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder, sender: "asyncio.Task | None" = None
+    ) -> mqtt.Packet:
+        """Raises what ended the sender, and LinkDown when the broker has closed the link or is silent."""
         packet = decoder.next_packet()
         while packet is None:
-            chunk = await reader.read(CHUNK_BYTES)
+            if sender and sender.done():
+                await sender
+            try:
+                chunk = await asyncio.wait_for(reader.read(CHUNK_BYTES), LOOK_S)
+            except asyncio.TimeoutError:
+                if ticks_diff(ticks_ms(), self._heard) > SILENCE_MS:
+                    raise LinkDown("the broker is silent") from None
+                continue
             if not chunk:
                 raise LinkDown("closed by the broker")
             self._heard = ticks_ms()
@@ -188,10 +199,6 @@ class Uplink:
         while True:
             self._beat()
             now = ticks_ms()
-            if ticks_diff(now, self._heard) > SILENCE_MS:
-                if self._writer:
-                    self._writer.close()
-                raise LinkDown("the broker is silent")
             for seq in self._due(now):
                 record = self._queue.read(seq)
                 self._sent[seq] = (record.sha256, now)
@@ -201,7 +208,7 @@ class Uplink:
                 await self._write(mqtt.PINGREQ_PACKET)
             self._work.clear()
             try:
-                await asyncio.wait_for(self._work.wait(), 1)
+                await asyncio.wait_for(self._work.wait(), LOOK_S)
             except asyncio.TimeoutError:
                 pass  # the pause is over: look at the timers again
 

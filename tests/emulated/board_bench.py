@@ -77,3 +77,11 @@ async def _limited(awaitable: Awaitable[None], what: str) -> None:
         await asyncio.wait_for(awaitable, LIMIT_S)
     except TimeoutError:
         raise AssertionError(f"never came: {what}") from None
+
+
+async def mpremote_reset(board: Board, *before: str) -> None:
+    """`mpremote ... reset`, and the boot that follows: mpremote is gone before the board is, and the next one would
+    talk to a board that goes down under it, and wait for ever."""
+    resets = board.boots.count("hard")
+    await mpremote(board, *before, "reset")
+    await until(lambda: board.boots.count("hard") > resets, "the boot after the reset")

@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 
 import pytest
-from board_bench import BUSY, board_with, booted, mpremote, play, said, until
 
+from tests.emulated.board_bench import BUSY, board_with, booted, mpremote, mpremote_reset, play, said, until
 from tools.emulator.board import Board
 from tools.emulator.errors import FlashInvalid
 from tools.emulator.flash import build_blank, build_image, read_files
@@ -86,7 +86,7 @@ def test_factory_blank_flash_is_formatted_once(tmp_path: Path) -> None:
         async with Board(image) as board:
             assert await mpremote(board, "exec", "import os; print(os.listdir())") == "[]\n"
             await mpremote(board, "exec", "open('/kept', 'w').close()")
-            await mpremote(board, "reset")
+            await mpremote_reset(board)
             assert await mpremote(board, "exec", "import os; print(os.listdir())") == "['kept']\n"
 
     play(story())

@@ -4,8 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from board_bench import board_with, play, said, until
-
+from tests.emulated.board_bench import board_with, play, said, until
 from tools.emulator.board import PanelEvent
 
 HW = (Path(__file__).parents[2] / "firmware" / "boards" / "emulated" / "hw.py").read_bytes()

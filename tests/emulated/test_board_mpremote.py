@@ -4,8 +4,7 @@ import hashlib
 import random
 from pathlib import Path
 
-from board_bench import BUSY, board_with, booted, mpremote, play, said, until
-
+from tests.emulated.board_bench import BUSY, board_with, booted, mpremote, mpremote_reset, play, said, until
 from tools.emulator.flash import read_file, read_files
 
 
@@ -83,7 +82,7 @@ def test_soft_reset_keeps_main_quiet_and_reset_starts_it(tmp_path: Path) -> None
             assert board.boots == ["power-on", "soft"]
             assert board.console.count("boot runs") == 2
             assert board.console.count("busy") == 1
-            await mpremote(board, "reset")
+            await mpremote_reset(board)
             await booted(board, 4)
             assert board.boots[2:] == ["soft", "hard"]
             await until(lambda: board.console.count("busy") == 2, "main.py started by the reset")

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from board_bench import BUSY, LIMIT_S, board_with, booted, mpremote, play, said, until
 
+from tests.emulated.board_bench import BUSY, LIMIT_S, board_with, booted, mpremote, play, said, until
 from tools.emulator import interpreter
 from tools.emulator.board import Board
 from tools.emulator.errors import BoardError, InterpreterMissing

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from board_bench import BUSY, board_with, booted, mpremote, play, said, until
+from tests.emulated.board_bench import BUSY, board_with, booted, mpremote, play, said, until
 
 TELL = b"import machine, os\nprint('cause', machine.reset_cause(), os.getenv('SHIMING_RESET_CAUSE'))\n"
 

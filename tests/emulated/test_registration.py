@@ -13,6 +13,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
+from tests.emulated.board_bench import mpremote, mpremote_reset
 from tools.demo.plant import BrokerKind, Plant
 from tools.demo.run import play
 from tools.demo.script import Customer, customers
@@ -32,21 +33,6 @@ def seeded() -> random.Random:
     seed = int(os.environ.get("SHIMING_SEED", random.randrange(2**32)))
     print(f"SHIMING_SEED={seed}")
     return random.Random(seed)
-
-
-async def mpremote(port: str, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mpremote", "connect", port, *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), 30)
-    except TimeoutError:
-        process.kill()
-        raise
-    assert process.returncode == 0, output.decode()
-    return output.decode()
 
 
 class Screen:
@@ -92,12 +78,10 @@ def test_mpremote_works_while_the_terminal_serves_and_it_serves_after_the_reset(
         async with Plant(tmp_path, 1) as plant:
             board = plant.terminals[0].board
             assert (await play(plant, customers(1, seed=3), Unseen())).is_as_scripted
-            assert "session.py" in await mpremote(board.port, "fs", "ls", ":terminal")
-            answer = await mpremote(board.port, "exec", "import terminal.version as v; print(v.NAME)")
+            assert "session.py" in await mpremote(board, "fs", "ls", ":terminal")
+            answer = await mpremote(board, "exec", "import terminal.version as v; print(v.NAME)")
             assert answer.strip() == "shiming-terminal"
-            boots = len(board.boots)
-            await mpremote(board.port, "reset")
-            await board.wait_boot(boots + 1)
+            await mpremote_reset(board)
             account = await play(plant, customers(3, seed=4), Unseen())
             assert account.surprises == ()
 
@@ -130,18 +114,16 @@ def test_full_flash_asks_no_customer_and_serves_once_there_is_room(tmp_path: Pat
             fill = (
                 f"f = open('{FILLER}', 'wb')\ntry:\n  while True: f.write(bytes(4096)); f.flush()\nexcept OSError: pass"
             )
-            await mpremote(terminal.board.port, "exec", fill)
+            await mpremote(terminal.board, "exec", fill)
             screen = Screen(plant)
-            boots = len(terminal.board.boots)
-            await mpremote(terminal.board.port, "reset")
-            await terminal.board.wait_boot(boots + 1)
+            await mpremote_reset(terminal.board)
             await plant.place_order("full-1", terminal.name, "17000000001")
             await screen.shows("fault", "queue-full")
             state = await plant.order_state("full-1")
             assert state is not None
             assert state["state"] == "waiting"
 
-            await mpremote(terminal.board.port, "fs", "rm", f":{FILLER}", "+", "reset")
+            await mpremote_reset(terminal.board, "fs", "rm", f":{FILLER}", "+")
             account = await play(plant, [customer_of("full-1")], Unseen())
             assert account.surprises == ()
 

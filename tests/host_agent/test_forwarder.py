@@ -36,6 +36,7 @@ class BackendDouble:
         self.statuses: list[int] = []  # to answer with first
         self.poison: bytes | None = None
         self.refuse: str | None = None
+        self.pieces = 1
         self.twist: Callable[[list[bytes]], list[bytes]] = lambda receipts: receipts
 
     async def serve(self, test: Callable[[str], Awaitable[None]]) -> None:
@@ -52,13 +53,25 @@ class BackendDouble:
         finally:
             await runner.cleanup()
 
-    async def _post(self, request: web.Request) -> web.Response:
+    async def _post(self, request: web.Request) -> web.StreamResponse:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            return await self._answer(cbor.decode(await request.read(), MIB))
+            answer = await self._answer(cbor.decode(await request.read(), MIB))
+            return await self._in_pieces(request, answer) if self.pieces > 1 else answer
         finally:
             self.in_flight -= 1
+
+    async def _in_pieces(self, request: web.Request, answer: web.Response) -> web.StreamResponse:
+        """As over a slow line: every piece has arrived before the next is sent."""
+        slow = web.StreamResponse(status=answer.status)
+        await slow.prepare(request)
+        assert isinstance(answer.body, bytes)
+        size = -(-len(answer.body) // self.pieces)
+        for start in range(0, len(answer.body), size):
+            await slow.write(answer.body[start : start + size])
+            await asyncio.sleep(0.01)
+        return slow
 
     async def _answer(self, body: dict[int, Any]) -> web.Response:
         assert body[1] == "agent"
@@ -142,6 +155,13 @@ def test_outbox_is_delivered_in_batches_each_record_once(post: Post) -> None:
     assert post.backend.books == Counter(hashlib.sha256(token).digest() for token in tokens)
     assert max(post.backend.batches) == 16
     assert post.backend.most_in_flight <= 2
+
+
+def test_answer_that_comes_in_pieces_is_read_to_its_end(post: Post) -> None:
+    post.backend.pieces = 5
+    post.fill(3)
+    post.run(lambda _: not post.waiting())
+    assert set(post.backend.books.values()) == {1}, "sent again: the first answer was not understood"
 
 
 def test_batch_is_bounded_in_bytes(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
