@@ -49,7 +49,7 @@ class Supervisor:
                 print("supervisor: no report from", ", ".join(late))
             else:
                 self._watchdog.feed()
-            await asyncio.sleep_ms(FEED_MS)
+            await asyncio.sleep(FEED_MS / 1000)
 
     async def _keep(self, name: str, run: "Callable[[], Awaitable[None]]") -> None:
         while True:
@@ -60,4 +60,4 @@ class Supervisor:
                 sys.print_exception(error)
                 self._panel.show("fault", getattr(error, "code", "internal"))
             self.beat_of(name)(RESTART_MS + PROMISE_MS)
-            await asyncio.sleep_ms(RESTART_MS)
+            await asyncio.sleep(RESTART_MS / 1000)
