@@ -26,7 +26,8 @@ def parse_order(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes)
             raise OrderInvalid("order for another terminal")
     except (CborError, CoseError, KeyError, ValueError) as error:
         raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
-    if len(order.nonce) != 16 or not 1 <= len(order.id) <= 64:
+    is_number = 1 <= len(order.msisdn) <= 15 and all("0" <= char <= "9" for char in order.msisdn)
+    if len(order.nonce) != 16 or not is_number or not _is_order_id(order.id):
         raise OrderInvalid("claims-malformed")
     return order
 
@@ -53,6 +54,13 @@ def _open(token: bytes, kid: bytes, point: tuple, profile: str) -> dict:
     if not isinstance(claims, dict) or claims.get(265) != profile:
         raise ValueError("profile-unknown")
     return claims
+
+
+def _is_order_id(text: str) -> bool:
+    # by hand: isalpha() takes letters of every script on CPython
+    return 1 <= len(text) <= 64 and all(
+        "a" <= char <= "z" or "A" <= char <= "Z" or "0" <= char <= "9" or char in "._-" for char in text
+    )
 
 
 def _take(claims: dict, key: int, kind: type) -> object:

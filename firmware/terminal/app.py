@@ -8,7 +8,7 @@ import tls
 
 from terminal import config as settings
 from terminal.claim import Boot
-from terminal.errors import QueueError, QueueFull, ReaderError, TerminalError
+from terminal.errors import ConfigInvalid, QueueError, QueueFull, ReaderError, TerminalError
 from terminal.orders import Orders
 from terminal.queue import Queue
 from terminal.session import Session
@@ -77,8 +77,11 @@ async def serve(hw: "Hardware", orders: Orders, station: Station, session: Sessi
 def _tls_context(secrets: settings.Secrets) -> "tls.SSLContext":
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
-    context.load_verify_locations(secrets.ca)
-    context.load_cert_chain(secrets.tls_cert, secrets.tls_key)
+    try:
+        context.load_verify_locations(secrets.ca)
+        context.load_cert_chain(secrets.tls_cert, secrets.tls_key)
+    except (OSError, ValueError):
+        raise ConfigInvalid("/secret: CA, TLS certificate and key are not to be read, or do not fit") from None
     return context
 
 

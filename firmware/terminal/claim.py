@@ -10,7 +10,7 @@ from terminal import cbor, version
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from terminal.agent_messages import Order
-    from terminal.card import Resident
+    from terminal.card import Person
     from terminal.config import Config
 
 MEDIA_TYPE = "application/eat+cwt"  # RFC 9782, header `typ`
@@ -21,26 +21,28 @@ OEMID, HWMODEL, HWVERSION, OEMBOOT, DBGSTAT, EAT_PROFILE = 258, 259, 260, 262, 2
 BOOTCOUNT, BOOTSEED, SWNAME, SWVERSION = 267, 268, 270, 271
 SEQ, PREV, RESULTS, IDENTITY, CLOCK = -70001, -70002, -70003, -70004, -70006
 
-DOCUMENT_RESIDENT = 1
 METHOD_SAM_MODULE = 1
 
 # What this firmware cannot do yet, said in the claim.
 NO_FACE_ENGINE = [None, "no-face-engine"]
 
-# What a card read to the end gave, without a word of who it is; `validity` as in terminal.card.
-Reading = namedtuple("Reading", ("attempts", "is_number_right", "validity", "age_ms"))
+# Identity map: the keys of terminal.card.FIELDS, in their order
+_FIELD_KEYS = b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0d\x0e\x0f\x10\x11\x12\x13"
+
+# What a card read to the end gave, without a word of who it is; `document` and `validity` as in terminal.card.
+Reading = namedtuple("Reading", ("document", "attempts", "is_number_right", "validity", "age_ms"))
 Boot = namedtuple("Boot", ("count", "seed", "is_oem_booted", "debug_status"))
 Clock = namedtuple("Clock", ("was_offline", "source", "uncertainty_s"))
 
 
 def results(order: "Order", sam_id: "str | None", reading: "Reading | None", reason: "str | None") -> dict:
-    """The results map. `sam_id` is None when no reader answered, `reading` when no resident card was read,
+    """The results map. `sam_id` is None when no reader answered, `reading` when no card was read,
     `reason` when there is nothing to refuse."""
     found = {3: NO_FACE_ENGINE, 4: NO_FACE_ENGINE, 5: order.channel, 9: order.id}
     if sam_id:
         found[10] = sam_id
     if reading:
-        found[1] = DOCUMENT_RESIDENT
+        found[1] = reading.document
         found[2] = METHOD_SAM_MODULE
         found[7] = reading.attempts
         found[11] = [reading.is_number_right, reading.validity]
@@ -50,24 +52,13 @@ def results(order: "Order", sam_id: "str | None", reading: "Reading | None", rea
     return found
 
 
-def identity(person: "Resident", addresses: tuple, photo: bytes, msisdn: str) -> bytes:
-    """The identity map, in clear: the caller seals it and wipes it."""
-    return cbor.encode(
-        {
-            1: person.name,
-            2: person.sex,
-            3: person.ethnic,
-            4: person.birth,
-            5: person.address,
-            6: person.number,
-            7: person.issuer,
-            8: person.valid_from,
-            9: person.valid_to,
-            10: list(addresses),
-            11: photo,
-            12: msisdn,
-        }
-    )
+def identity(person: "Person", addresses: tuple, photo: bytes, msisdn: str) -> bytes:
+    """The identity map, in clear: the caller seals it and wipes it. A field that the card does not have is left out."""
+    entries = {10: list(addresses), 11: photo, 12: msisdn}
+    for key, value in zip(_FIELD_KEYS, person):  # noqa: B905 - no `strict` on MicroPython; the rest is not for the map
+        if value is not None:
+            entries[key] = value
+    return cbor.encode(entries)
 
 
 def seal_context(ueid: bytes, cti: bytes, seq: int) -> bytes:

@@ -8,7 +8,8 @@ import json
 from binascii import unhexlify
 from collections import namedtuple
 
-from terminal.errors import ConfigInvalid
+from terminal import cose, p256
+from terminal.errors import ConfigInvalid, KeyInvalid
 
 Config = namedtuple(
     "Config",
@@ -49,15 +50,15 @@ def load(path: str = "/config.json") -> Config:
 
 
 def parse(raw: dict) -> Config:
-    device = _text(raw, "device", 32)
-    if not all(c.isdigit() or c.isalpha() or c == "-" for c in device):
-        raise ConfigInvalid("device: letters, digits and '-' only")
+    device, tenant = _name(raw, "device"), _name(raw, "tenant")
+    agent_kid, agent_point = _key(raw, "agent")
+    backend_kid, backend_point = _key(raw, "backend")
     port = _item(raw, "broker.port")
     if not isinstance(port, int) or not 1 <= port <= 65535:
         raise ConfigInvalid("broker.port: 1 to 65535")
     return Config(
         device,
-        _text(raw, "tenant", 32),
+        tenant,
         _hex(raw, "ueid", 17),
         _text(raw, "channel", 32),
         _hex(raw, "oemid", 16),
@@ -66,10 +67,10 @@ def parse(raw: dict) -> Config:
         _text(raw, "broker.host", 253),
         port,
         _text(raw, "broker.name", 253),
-        _hex(raw, "agent.kid", 8),
-        _point(raw, "agent"),
-        _hex(raw, "backend.kid", 8),
-        _point(raw, "backend"),
+        agent_kid,
+        agent_point,
+        backend_kid,
+        backend_point,
     )
 
 
@@ -103,6 +104,14 @@ def _text(raw: dict, dotted: str, most: int) -> str:
     return value
 
 
+def _name(raw: dict, dotted: str) -> str:
+    """A level of every topic."""
+    value = _text(raw, dotted, 32)
+    if not all("a" <= char <= "z" or "A" <= char <= "Z" or "0" <= char <= "9" or char == "-" for char in value):
+        raise ConfigInvalid(dotted + ": letters, digits and '-' only")
+    return value
+
+
 def _hex(raw: dict, dotted: str, size: int) -> bytes:
     try:
         value = unhexlify(_text(raw, dotted, 2 * size))
@@ -113,6 +122,13 @@ def _hex(raw: dict, dotted: str, size: int) -> bytes:
     return value
 
 
-def _point(raw: dict, dotted: str) -> tuple:
-    x, y = (int.from_bytes(_hex(raw, dotted + "." + name, 32), "big") for name in ("x", "y"))
-    return (x, y)
+def _key(raw: dict, dotted: str) -> tuple:
+    """(kid, point). A key that does not hold would show only once a customer's card is read."""
+    kid = _hex(raw, dotted + ".kid", cose.KID_BYTES)
+    try:
+        point = p256.decode_point(b"\x04" + _hex(raw, dotted + ".x", 32) + _hex(raw, dotted + ".y", 32))
+    except KeyInvalid:
+        raise ConfigInvalid(dotted + ": x and y are no point of P-256") from None
+    if cose.key_id(point) != kid:
+        raise ConfigInvalid(dotted + ".kid: of another key")
+    return kid, point

@@ -13,7 +13,6 @@ MAX_PACKET = 4096
 CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 2, 3, 4, 9, 13
 
 PINGREQ_PACKET = b"\xc0\x00"
-DISCONNECT_PACKET = b"\xe0\x00"
 
 Packet = namedtuple("Packet", ("kind", "flags", "body"))
 Message = namedtuple("Message", ("topic", "packet_id", "payload"))
@@ -23,15 +22,15 @@ def connect(client_id: str, keepalive_s: int, will_topic: str, will: bytes) -> b
     """Clean session: what the broker remembers is never relied on, receipts are. Will: QoS 1, retained."""
     flags = 0x02 | 0x04 | 0x08 | 0x20
     body = b"\x00\x04MQTT\x04" + bytes([flags]) + struct.pack(">H", keepalive_s)
-    return _packet(0x10, body + _text(client_id) + _text(will_topic) + struct.pack(">H", len(will)) + will)
+    return _packet(0x10, body, _text(client_id), _text(will_topic), struct.pack(">H", len(will)), will)
 
 
 def publish(topic: str, payload: bytes, packet_id: int, retain: bool = False) -> bytes:
-    return _packet(0x32 | retain, _text(topic) + struct.pack(">H", packet_id) + payload)
+    return _packet(0x32 | retain, _text(topic), struct.pack(">H", packet_id), payload)
 
 
 def subscribe(topic_filter: str, packet_id: int) -> bytes:
-    return _packet(0x82, struct.pack(">H", packet_id) + _text(topic_filter) + b"\x01")
+    return _packet(0x82, struct.pack(">H", packet_id), _text(topic_filter), b"\x01")
 
 
 def puback(packet_id: int) -> bytes:
@@ -70,12 +69,6 @@ def parse_publish(packet: Packet) -> Message:
     return Message(topic, _u16(body, end) if qos else None, body[start:])
 
 
-def parse_puback(packet: Packet) -> int:
-    if len(packet.body) != 2:
-        raise MqttError("puback: length")
-    return _u16(packet.body, 0)
-
-
 class Decoder:
     """Cuts the broker's byte stream into packets, whatever the pieces."""
 
@@ -106,15 +99,15 @@ class Decoder:
         return Packet(buffer[0] >> 4, buffer[0] & 15, buffer[start : start + size])
 
 
-def _packet(first: int, body: bytes) -> bytes:
-    size = len(body)
+def _packet(first: int, *parts: bytes) -> bytes:
+    size = sum([len(part) for part in parts])
     head = bytearray([first])
     while True:
         digit = size & 0x7F
         size >>= 7
         head.append(digit | (0x80 if size else 0))
         if not size:
-            return bytes(head) + body
+            return b"".join((bytes(head),) + parts)  # once over the payload
 
 
 def _text(text: str) -> bytes:

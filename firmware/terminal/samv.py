@@ -66,8 +66,11 @@ def command(cmd: int, para: int, data: bytes = b"") -> bytes:
 
 
 def can_answer(asked: "tuple[int, int]", response: Response) -> bool:
-    """False for what must be a late answer to an earlier command. An error has no data and may answer anything."""
+    """False for what must be a late answer to an earlier command. An error has no data and may answer anything, but
+    "no such content" only a command that asked for content."""
     size = len(response.data)
+    if response.sw3 == NO_CONTENT and asked not in (READ_BASE, READ_ADDRESS):
+        return False
     if response.sw3 != (FOUND if asked == FIND else OK):
         return size == 0 and response.sw3 not in (OK, FOUND)
     if asked == READ_BASE:

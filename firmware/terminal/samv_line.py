@@ -44,9 +44,8 @@ class Line:
         limits_ms: "dict[tuple[int, int], int]",
         silence_ms: int,
     ) -> None:
-        self.answer_ms = (
-            0  # spent waiting, from a command being sent to its answer being complete; the reader resets it
-        )
+        # spent waiting, from a command being sent to its answer being complete; the reader resets it
+        self.answer_ms = 0
         self._stream = stream
         self._on_command = on_command
         self._limits_ms = limits_ms

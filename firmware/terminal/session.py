@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RESERVE_BYTES = 24_576  # the largest record and the queue's marks: made sure of before a customer is asked for a card
 TRUSTED_SOURCE = 3  # network: from here on the clock decides over a card's validity
 CLOCK_UNCERTAINTY_S = 30
+# Most ports of MicroPython count from 2000, the unix port from 1970; `hw.clock` always from 1970.
+EPOCH_S = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
 
 
 class Session:
@@ -63,7 +65,7 @@ class Session:
             try:
                 show("place-card")
                 read = await self._station.read_card(order.expires_at, show)
-                person = card.parse_resident(read.text)
+                person = card.parse(read.text)
                 reading, reason = self._appraise(person, read)
             except (CardError, ReaderError) as error:
                 reason = error.code
@@ -83,7 +85,7 @@ class Session:
         if self._hw.free_bytes() < RESERVE_BYTES:
             raise QueueFull("flash is full")
 
-    def _appraise(self, person: card.Resident, read: "Presentation") -> tuple:
+    def _appraise(self, person: card.Person, read: "Presentation") -> tuple:
         """(Reading, reason code or None)"""
         if person.damaged:
             raise CardMalformed("a character that cannot be decoded")  # better no record than one with a wrong name
@@ -99,20 +101,20 @@ class Session:
         except NumberInvalid as error:
             reason = error.code
         is_number_right = reason != NumberInvalid.code
-        return claim.Reading(read.attempts, is_number_right, validity, read.elapsed_ms()), reason
+        return claim.Reading(person.document, read.attempts, is_number_right, validity, read.elapsed_ms()), reason
 
     def _today(self) -> "str | None":
         """In China (UTC+8, no summer time), YYYYMMDD; None when the clock is not to be trusted."""
         if self._hw.clock.source < TRUSTED_SOURCE:
             return None
-        year, month, day = time.gmtime(self._hw.clock.now() + 8 * 3600)[:3]
+        year, month, day = time.gmtime(self._hw.clock.now() - EPOCH_S + 8 * 3600)[:3]
         return "%04d%02d%02d" % (year, month, day)
 
     def _sign(
         self,
         order: "Order",
         read: "Presentation | None",
-        person: "card.Resident | None",
+        person: "card.Person | None",
         reading: "claim.Reading | None",
         reason: "str | None",
     ) -> bytes:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from terminal.reader import CardData
 
 RESTART_S = 1
+WAIT_MAX_S = 86_400  # for one card; ticks cannot tell more than six days from the past
 START_MS = 15_000  # SAM-ID and status, with every time limit used up: reader facts §2.3
 
 
@@ -60,17 +61,17 @@ class Station:
 
     async def read_card(self, expires_at: int, show: "Show") -> Presentation:
         """The next card. Raises CardError, or the ReaderError that lasted until the order ran out."""
-        remaining_ms = (expires_at - self._hw.clock.now()) * 1000
-        deadline = ticks_add(ticks_ms(), remaining_ms)
+        remaining_s = max(0, min(expires_at - self._hw.clock.now(), WAIT_MAX_S))
+        deadline = ticks_add(ticks_ms(), 1000 * remaining_s)
         while True:
             try:
                 reader = self._reader or await self.start()
                 return Presentation(*await reader.read_card(deadline, lambda event: _show(show, event)))
             except (ReaderUnauthorised, ReaderSelfTest):
-                self._reader = None
+                self._give_up_reader()
                 raise
             except ReaderError as error:
-                self._reader = None
+                self._give_up_reader()
                 if ticks_diff(deadline, ticks_ms()) <= 0:
                     raise
                 show("fault", error.code)
@@ -84,8 +85,14 @@ class Station:
         try:
             await self._reader.wait_removed(0)
         except (ReaderError, CardError) as error:
-            self._reader = None  # the next customer's session starts it anew
+            self._give_up_reader()
             self._hw.panel.show("fault", error.code)
+
+    def _give_up_reader(self) -> None:
+        """After a fault, which may have come halfway through a card; the next customer's session starts it anew."""
+        if self._reader:
+            self._reader.clear()
+        self._reader = None
 
 
 def _show(show: "Show", event: str) -> None:

@@ -1,7 +1,7 @@
 """Starts the terminal's tasks, starts them again when they fail, and feeds the watchdog, the only place that does.
 
 Every task promises when it will report next. The watchdog is fed only while all promises hold, so one task that hangs
-resets the board, however well the others run.
+resets the board, however well the others run. So does one that keeps failing: only a reset mends a torn heap.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ FEED_MS = 1000
 WATCHDOG_MS = 8000  # the longest that every board's watchdog can do (rp2: 8388 ms)
 PROMISE_MS = 8000  # of a task that names no other
 RESTART_MS = 2000
+FAULTS_MAX = 10  # of one task, each within HEALTHY_MS of its start
+HEALTHY_MS = 60_000
 
 
 class Supervisor:
@@ -52,12 +54,16 @@ class Supervisor:
             await asyncio.sleep(FEED_MS / 1000)
 
     async def _keep(self, name: str, run: "Callable[[], Awaitable[None]]") -> None:
-        while True:
+        faults = 0
+        while faults < FAULTS_MAX:
+            started = ticks_ms()
             try:
                 await run()
                 print("supervisor:", name, "ended")
             except Exception as error:  # noqa: BLE001 - a task's fault must not take the others down; it is told and restarted
                 sys.print_exception(error)
                 self._panel.show("fault", getattr(error, "code", "internal"))
+            faults = 1 if ticks_diff(ticks_ms(), started) > HEALTHY_MS else faults + 1
             self.beat_of(name)(RESTART_MS + PROMISE_MS)
             await asyncio.sleep(RESTART_MS / 1000)
+        print("supervisor:", name, "fails again and again")  # and reports no more

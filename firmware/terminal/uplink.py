@@ -6,6 +6,7 @@ again every record that has no receipt.
 """
 
 import asyncio
+import gc
 
 from terminal import mqtt
 from terminal.agent_messages import REFUSED, parse_receipt
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 KEEPALIVE_S = 30
 PING_AFTER_MS = 10_000  # a third of the keep-alive: two pings may be lost
 LOOK_S = 1  # longest pause between two looks at the timers
-SILENCE_MS = 25_000  # nothing at all from the broker for so long: the link is dead
-CONNECT_TIMEOUT_S = 20  # TCP + TLS + CONNACK; a public-key step takes most of a second on a microcontroller
+SILENCE_MS = 25_000  # no packet from the broker for so long: the link is dead
+CONNECT_TIMEOUT_S = 20  # network and TCP; then TLS to SUBACK: a public-key step takes most of a second on a small chip
+WRITE_TIMEOUT_S = 20  # a network that is gone shows first as a send buffer that stays full
+STEP_MS = 8000  # beyond such a deadline, until the next report
 RECEIPT_TIMEOUT_MS = 10_000
 WINDOW = 4  # evidence without a receipt on the way at once; bounds the memory
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 250, 30_000
@@ -61,6 +64,8 @@ class Uplink:
         self._write_lock = asyncio.Lock()
         self._packet_id = 0
         self._heard = 0
+        self._broken: "Exception | None" = None  # what ended the receiver
+        self._has_settled = False  # the last link held for a while
         self.is_online = False
 
     def wake(self) -> None:
@@ -71,17 +76,12 @@ class Uplink:
         """For ever: connect, serve, and after any failure connect again."""
         backoff_ms = BACKOFF_MIN_MS
         while True:
-            started = ticks_ms()
             try:
-                await self._hw.network_up()
                 await self._serve()
             except (OSError, ValueError, MqttError, LinkDown, asyncio.TimeoutError) as error:
                 # ValueError: mbedTLS says so when a certificate does not hold.
                 print("uplink:", getattr(error, "code", type(error).__name__), error)
-            if self.is_online:
-                self.is_online = False
-                self._panel.show("offline")
-            if ticks_diff(ticks_ms(), started) > SETTLED_MS:
+            if self._has_settled:
                 backoff_ms = BACKOFF_MIN_MS
             await self._pause(backoff_ms)
             backoff_ms = min(2 * backoff_ms, BACKOFF_MAX_MS)
@@ -92,34 +92,40 @@ class Uplink:
         end = ticks_add(ticks_ms(), backoff_ms // 2 + jitter)
         while ticks_diff(end, ticks_ms()) > 0:
             self._beat()
-            await asyncio.sleep_ms(min(1000, max(0, ticks_diff(end, ticks_ms()))))
+            await asyncio.sleep(min(LOOK_S, max(0, ticks_diff(end, ticks_ms())) / 1000))
 
     async def _serve(self) -> None:
-        config = self._config
-        decoder = mqtt.Decoder()
-        self._beat(CONNECT_TIMEOUT_S * 1000 + 10_000)
-        reader, self._writer = await asyncio.wait_for(
-            asyncio.open_connection(
-                config.broker_host, config.broker_port, ssl=self._tls, server_hostname=config.broker_name
-            ),
-            CONNECT_TIMEOUT_S,
-        )
-        sender = None
-        self._heard = ticks_ms()
+        self._broken = None
+        self._has_settled = False
+        gc.collect()  # room for the handshake; it also closes the socket of an attempt that was given up
+        self._beat(CONNECT_TIMEOUT_S * 1000 + STEP_MS)
+        reader, self._writer = await asyncio.wait_for(self._connect(), CONNECT_TIMEOUT_S)
+        receiver = None
         try:
+            decoder = mqtt.Decoder()
+            self._beat(CONNECT_TIMEOUT_S * 1000 + STEP_MS)
             # The TLS handshake happens inside the first exchange: one deadline around all of it.
             await asyncio.wait_for(self._greet(reader, decoder), CONNECT_TIMEOUT_S)
             self._sent.clear()
-            self._work.set()
             self.is_online = True
             self._panel.show("online")
-            sender = asyncio.create_task(self._send_evidence())
-            await self._receive(reader, decoder, sender)
+            receiver = asyncio.create_task(self._receive(reader, decoder))
+            await self._send_evidence()
         finally:
-            if sender:
-                sender.cancel()
+            if receiver:
+                receiver.cancel()
+            if self.is_online:
+                self.is_online = False
+                self._panel.show("offline")
             self._writer.close()
             await self._writer.wait_closed()  # MicroPython closes the socket only here
+
+    async def _connect(self) -> tuple:
+        await self._hw.network_up()
+        config = self._config
+        return await asyncio.open_connection(
+            config.broker_host, config.broker_port, ssl=self._tls, server_hostname=config.broker_name
+        )
 
     async def _greet(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> None:
         base = self._base
@@ -134,33 +140,30 @@ class Uplink:
         mqtt.check_suback(packet, packet_id)
         await self._write(mqtt.publish(base + "/state", b"online", self._next_id(), retain=True))
 
-    async def _receive(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder, sender: asyncio.Task) -> None:
-        while True:
-            packet = await self._next_packet(reader, decoder, sender)
-            if packet.kind == mqtt.PUBLISH:
-                await self._take_message(mqtt.parse_publish(packet))
-            elif packet.kind not in (mqtt.PUBACK, mqtt.PINGRESP):
-                raise MqttError("packet type %d" % packet.kind)
+    async def _receive(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> None:
+        """Reads without a time limit: MicroPython's `wait_for` loses what a read has taken as the time runs out. The
+        sender looks at the time for both, and raises what ended this task."""
+        try:
+            while True:
+                packet = await self._next_packet(reader, decoder)
+                if packet.kind == mqtt.PUBLISH:
+                    await self._take_message(mqtt.parse_publish(packet))
+                elif packet.kind not in (mqtt.PUBACK, mqtt.PINGRESP):
+                    raise MqttError("packet type %d" % packet.kind)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the link is over and `run` or the supervisor decides
+            self._broken = error
+            self._work.set()
 
-    async def _next_packet(
-        self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder, sender: "asyncio.Task | None" = None
-    ) -> mqtt.Packet:
-        """Raises what ended the sender, and LinkDown when the broker has closed the link or is silent."""
+    async def _next_packet(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> mqtt.Packet:
+        """Raises LinkDown when the broker has closed the link."""
         packet = decoder.next_packet()
         while packet is None:
-            if sender and sender.done():
-                await sender
-            try:
-                chunk = await asyncio.wait_for(reader.read(CHUNK_BYTES), LOOK_S)
-            except asyncio.TimeoutError:
-                if ticks_diff(ticks_ms(), self._heard) > SILENCE_MS:
-                    raise LinkDown("the broker is silent") from None
-                continue
+            chunk = await reader.read(CHUNK_BYTES)
             if not chunk:
                 raise LinkDown("closed by the broker")
-            self._heard = ticks_ms()
             decoder.feed(chunk)
             packet = decoder.next_packet()
+        self._heard = ticks_ms()
         return packet
 
     async def _take_message(self, message: mqtt.Message) -> None:
@@ -193,37 +196,57 @@ class Uplink:
                 return
 
     async def _send_evidence(self) -> None:
-        """Keeps the window full, repeats what got no receipt, pings."""
-        topic = self._base + "/up/evi"
-        pinged = ticks_ms()
+        """Keeps the window full, repeats what got no receipt, pings. Raises LinkDown when the broker is silent."""
+        online = pinged = ticks_ms()
         while True:
             self._beat()
+            self._work.clear()
+            seq = self._next_due()
+            while seq is not None:
+                await self._send(seq)
+                seq = self._next_due()
+            if self._broken:
+                raise self._broken
             now = ticks_ms()
-            for seq in self._due(now):
-                record = self._queue.read(seq)
-                self._sent[seq] = (record.sha256, now)
-                await self._write(mqtt.publish(topic, record.token, self._next_id()))
+            if ticks_diff(now, self._heard) > SILENCE_MS:
+                raise LinkDown("the broker is silent")
             if ticks_diff(now, pinged) > PING_AFTER_MS:
                 pinged = now
                 await self._write(mqtt.PINGREQ_PACKET)
-            self._work.clear()
+            self._has_settled = self._has_settled or ticks_diff(now, online) > SETTLED_MS
             try:
                 await asyncio.wait_for(self._work.wait(), LOOK_S)
             except asyncio.TimeoutError:
                 pass  # the pause is over: look at the timers again
 
-    def _due(self, now: int) -> list:
-        due = []
-        for seq in self._queue.pending()[:WINDOW]:
+    def _next_due(self) -> "int | None":
+        now = ticks_ms()
+        for seq in self._queue.pending(WINDOW):
             sent = self._sent.get(seq)
             if sent is None or ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
-                due.append(seq)
-        return due
+                return seq
+        return None
+
+    async def _send(self, seq: int) -> None:
+        try:
+            record = self._queue.read(seq)
+        except QueueError as error:
+            # Flash gives it back damaged. It must not hold up the others, and is tried again when its time is up.
+            print("uplink:", error.code, error)
+            self._panel.show("fault", error.code, seq)
+            self._sent[seq] = (b"", ticks_ms())
+            return
+        self._sent[seq] = (record.sha256, ticks_ms())
+        await self._write(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
 
     async def _write(self, packet: bytes) -> None:
         async with self._write_lock:
+            self._beat(WRITE_TIMEOUT_S * 1000 + STEP_MS)
             self._writer.write(packet)
-            await self._writer.drain()
+            try:
+                await asyncio.wait_for(self._writer.drain(), WRITE_TIMEOUT_S)
+            except asyncio.TimeoutError:
+                raise LinkDown("the broker takes nothing") from None
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65535 + 1

@@ -54,6 +54,21 @@ def test_stop_of_a_sleeping_board_keeps_it_off(tmp_path: Path) -> None:
     play(story())
 
 
+def test_interpreter_that_is_gone_at_a_reset_is_named_to_whoever_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with board_with(tmp_path, {"main.py": BUSY}) as board:
+            monkeypatch.setenv("MICROPYTHON", str(tmp_path / "absent"))
+            open_files = len(list(Path("/dev/fd").iterdir()))
+            board.kill()
+            with pytest.raises(InterpreterMissing):
+                await board.wait_boot(2)
+            assert len(list(Path("/dev/fd").iterdir())) <= open_files, "the files of the start that failed are closed"
+
+    play(story())
+
+
 def test_program_that_ignores_ctrl_c_is_interrupted_by_the_next_one(tmp_path: Path) -> None:
     main = b"""
 import time

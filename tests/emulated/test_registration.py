@@ -20,6 +20,8 @@ from tools.demo.script import Customer, customers
 from tools.demo.view import Unseen
 from tools.emulator import flash
 from tools.emulator.board import Board, PanelEvent
+from tools.emulator.provision import terminal_files
+from tools.pki.authority import create as create_authority
 
 DEADLINE_S = 120
 FILLER = "filler.bin"
@@ -201,6 +203,22 @@ def test_wrong_settings_stop_the_terminal_with_their_code(tmp_path: Path) -> Non
 
     story(steps())
     assert (shown[0].state, shown[0].code) == ("fault", "config-invalid")
+
+
+def test_tls_key_that_cannot_be_read_stops_the_terminal_with_its_code(tmp_path: Path) -> None:
+    shown: list[PanelEvent] = []
+    create_authority(tmp_path / "pki", ["terminal-1"])
+    files = terminal_files(tmp_path / "pki", "terminal-1", broker_host="127.0.0.1", broker_port=1, broker_name="x")
+
+    async def steps() -> None:
+        image = tmp_path / "flash.img"
+        flash.build_image(image, files | {"secret/tls.key.der": b"no key"})
+        async with Board(image, on_panel=shown.append) as board:
+            while not shown and "Traceback" not in board.console:
+                await asyncio.sleep(0.01)
+
+    story(steps())
+    assert [(event.state, event.code) for event in shown] == [("fault", "config-invalid")]
 
 
 def test_demo_command_ends_with_its_account_as_json(tmp_path: Path) -> None:

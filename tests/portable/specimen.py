@@ -1,4 +1,5 @@
-"""A synthetic resident card and what a reader module answers to it. County code 110199 is unassigned."""
+"""Synthetic cards and what a reader module answers to them. County code 110199 is unassigned, country XXS is nobody's;
+the permit's number is a published specimen."""
 
 from terminal import samv
 
@@ -21,6 +22,30 @@ def text_block(
 ) -> bytes:
     fields = ((name, 15), (sex, 1), (ethnic, 2), (birth, 8), (address, 35), (number, 18), (issuer, 15))
     fields += ((valid_from, 8), (valid_to, 8), ("", 14), (marker, 1), ("", 3))
+    return block(fields)
+
+
+def hmt_block(name=NAME, number="810000199408230021", birth="19940823", permit="H00000000", issues="01") -> bytes:
+    fields = ((name, 15), ("2", 1), ("", 2), (birth, 8), (ADDRESS, 35), (number, 18), ("样本分局", 15))
+    fields += (("20200101", 8), ("20250101", 8), (permit, 9), (issues, 2), ("", 3), ("J", 1), ("", 3))
+    return block(fields)
+
+
+def foreign_2017_block(english="SPECIMEN, TEST", name=NAME, number="XXS110190030713", birth="19900307") -> bytes:
+    fields = ((english, 60), ("2", 1), (number, 15), ("XXS", 3), (name, 15), ("20200101", 8), ("20291231", 8))
+    fields += ((birth, 8), ("01", 2), ("1101", 4), ("I", 1), ("", 3))
+    return block(fields)
+
+
+def foreign_2023_block(
+    english="SPECIMEN, TEST", more="", name=NAME, number="911999199003070029", birth="19900307", link="011"
+) -> bytes:
+    fields = ((name, 15), ("2", 1), ("00", 2), (birth, 8), (english, 35), (number, 18), ("", 15), ("20240101", 8))
+    fields += (("20331231", 8), (more, 11), ("XXS", 3), ("Y", 1), (link, 3))
+    return block(fields)
+
+
+def block(fields: tuple) -> bytes:
     return b"".join([utf16(text, length) for text, length in fields])
 
 

@@ -104,6 +104,14 @@ def test_sizes_out_of_bounds_are_refused() -> None:
         assert is_refused(receipt, signed(claims), ReceiptInvalid)
 
 
+def test_order_ids_and_numbers_of_other_characters_are_refused() -> None:
+    for order_id in ("order 1", "order/1", "\u8ba2\u5355", "\U0001f600" * 64, "x\x00"):
+        assert is_refused(order, signed(changed(ORDER, -70010, order_id)), OrderInvalid), order_id
+    for msisdn in ("", "+8617000000001", "1" * 16, "\uff11" * 11):
+        assert is_refused(order, signed(changed(ORDER, -70011, msisdn)), OrderInvalid), msisdn
+    assert order(signed(changed(ORDER, -70010, "A.z_0-9"))).id == "A.z_0-9"
+
+
 def test_every_cut_of_an_order_is_refused() -> None:
     token = signed(ORDER)
     for size in range(0, len(token), 7):

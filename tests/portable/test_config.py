@@ -1,9 +1,24 @@
 """Settings: a wrong one is refused with its name."""
 
+from binascii import hexlify
+
 from terminal import config
 from terminal.errors import ConfigInvalid
+from terminal.signer import SoftwareSigner
 
-POINT = {"kid": "11" * 8, "x": "22" * 32, "y": "33" * 32}
+SIGNER = SoftwareSigner.from_bytes(bytes(31) + b"\x07")
+X, Y = SIGNER.point
+
+
+def hexadecimal(value: bytes) -> str:
+    return hexlify(value).decode()
+
+
+POINT = {
+    "kid": hexadecimal(SIGNER.kid),
+    "x": hexadecimal(X.to_bytes(32, "big")),
+    "y": hexadecimal(Y.to_bytes(32, "big")),
+}
 GOOD = {
     "device": "terminal-1",
     "tenant": "demo",
@@ -40,7 +55,7 @@ def message(raw: object) -> str:
 def test_good_settings_are_read() -> None:
     found = config.parse(GOOD)
     assert (found.device, found.broker_port, found.ueid) == ("terminal-1", 8883, b"\x01" + b"\xab" * 16)
-    assert found.agent_point == (int("22" * 32, 16), int("33" * 32, 16))
+    assert found.agent_point == SIGNER.point
 
 
 def test_missing_key_is_named() -> None:
@@ -56,12 +71,16 @@ def test_wrong_value_is_named() -> None:
         ("device", "a/b"),
         ("device", "x" * 33),
         ("tenant", 7),
+        ("tenant", "+"),
+        ("tenant", "demo/#"),
         ("ueid", "01" * 16),
         ("oemid", "zz" * 16),
         ("broker.port", 0),
         ("broker.port", "8883"),
         ("agent.kid", ""),
+        ("agent.kid", "11" * 8),
         ("backend.y", "33" * 31),
+        ("backend", POINT | {"x": POINT["y"]}),
     ):
         assert message(changed(dotted, value)).startswith(dotted), dotted
 

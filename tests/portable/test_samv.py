@@ -126,6 +126,12 @@ def test_length_tells_a_late_answer() -> None:
         assert samv.can_answer(asked, samv.Response(0, 0, 0x41, b""))
 
 
+def test_late_no_content_is_no_answer_to_find_or_select() -> None:
+    no_content = samv.Response(0, 0, samv.NO_CONTENT, b"")
+    assert not any(samv.can_answer(asked, no_content) for asked in (samv.FIND, samv.SELECT, samv.STATUS, samv.SAM_ID))
+    assert samv.can_answer(samv.READ_ADDRESS, no_content)
+
+
 def test_lengths_must_account_for_every_byte() -> None:
     data = bytes((1, 0, 4, 0)) + bytes(1280)
     assert len(samv.parse_base(data)[1]) == 1024

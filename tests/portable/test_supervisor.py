@@ -105,3 +105,31 @@ def test_task_that_fails_is_shown_and_started_again() -> None:
         assert panel.shown[0] == ("fault", "internal")
 
     play(story)
+
+
+def test_task_that_keeps_failing_ends_with_the_watchdog() -> None:
+    if not hasattr(sys, "print_exception"):
+        skip("CPython has no sys.print_exception")
+
+    async def story(keeper: Supervisor, watchdog: Watchdog, panel: Panel) -> None:
+        starts = []
+
+        async def task() -> None:
+            starts.append(1)
+            raise MemoryError
+
+        promise_ms, supervisor.PROMISE_MS = supervisor.PROMISE_MS, 50
+        try:
+            keeper.start("task", task)
+            watching = asyncio.create_task(keeper.watch())
+            await until(lambda: len(starts) == supervisor.FAULTS_MAX)
+            feeds = -1
+            while feeds != watchdog.feeds:  # until its last promise has run out
+                feeds = watchdog.feeds
+                await asyncio.sleep(0.2)
+        finally:
+            supervisor.PROMISE_MS = promise_ms
+        watching.cancel()
+        assert len(starts) == supervisor.FAULTS_MAX
+
+    play(story)
