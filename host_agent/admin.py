@@ -20,6 +20,7 @@ from host_agent.store import OrderRow, Store, StoreFault
 
 BODY_MAX_BYTES = 4096
 TOKEN_BYTES = 32
+SHUTDOWN_S = 5  # for requests under way; aiohttp would give half a request a minute
 STATUS_OF_CODE = {
     "device-unknown": 404,
     "order-unknown": 404,
@@ -49,7 +50,7 @@ class Admin:
         app.router.add_post("/v1/orders", self._post_order)
         app.router.add_get("/v1/orders/{order_id}", self._get_order)
         app.router.add_get("/v1/status", self._get_status)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._config.host, self._config.port).start()
@@ -64,7 +65,7 @@ class Admin:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            given = request.headers.get("Authorization", "").encode()
+            given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
             if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
                 raise OrderRefused("not-authorised", "the bearer token is missing or wrong")
             return await handler(request)
@@ -93,8 +94,7 @@ def load_token(path: Path, *, make: bool = False) -> str:
     """The bearer token; made at the agent's first start."""
     try:
         if make and not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(TOKEN_BYTES) + "\n", encoding="ascii")
+            _make_token(path)
         token = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"orders.token: {path} cannot be read; the agent makes it at its first start") from error
@@ -103,10 +103,19 @@ def load_token(path: Path, *, make: bool = False) -> str:
     return token
 
 
+def _make_token(path: Path) -> None:
+    """Whole or not at all: a start that is killed here must not leave an empty file to the next one."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(TOKEN_BYTES) + "\n", encoding="ascii")
+    fresh.replace(path)
+
+
 async def _read_json(request: web.Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.read())
-    except (ValueError, web.HTTPRequestEntityTooLarge) as error:
+    except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge) as error:
         raise OrderRefused("request-malformed", "the body must be a JSON object") from error
     if not isinstance(body, dict):
         raise OrderRefused("request-malformed", "the body must be a JSON object")

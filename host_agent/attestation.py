@@ -40,6 +40,13 @@ class Verdict(IntEnum):
     REFUSED = 3
 
 
+class DocumentType(IntEnum):
+    RESIDENT = 1
+    HMT_PERMIT = 2
+    FOREIGN_2017 = 3
+    FOREIGN_2023 = 4
+
+
 class Validity(IntEnum):
     NOT_CHECKED = 0
     VALID = 1

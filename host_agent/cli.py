@@ -65,7 +65,11 @@ def order(
     config: ConfigOption,
     device: Annotated[str, typer.Option(help="Id of the terminal that is to do the registration.")],
     msisdn: Annotated[
-        str, typer.Option(prompt="Number to register", help="Number to register; asked for if not given.")
+        str,
+        typer.Option(
+            prompt="Number to register",
+            help="Number to register. Asked for if not given: others see arguments, with ps.",
+        ),
     ],
     order_id: Annotated[str, typer.Option(help="Your own id of the order; made up if not given.")] = "",
     channel: Annotated[str | None, typer.Option(help="Channel id; the terminal's if not given.")] = None,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from host_agent import cbor, keys
-from host_agent.attestation import Evidence
+from host_agent.attestation import DocumentType, Evidence
 from host_agent.errors import TokenRefused
 
 CONTENT_HEADER = bytes.fromhex("a101181e")  # {1: 30}, AES-CCM-16-128-128
@@ -25,6 +25,14 @@ KEY_BYTES = 16
 PARTY = [None, None, None]
 KDF_CONTEXT = cbor.encode([30, PARTY, PARTY, [KEY_BYTES * 8, RECIPIENT_HEADER]])
 
+# Entries that not every document has (PROTOCOL.md section 3)
+OPTIONAL = {
+    DocumentType.RESIDENT: {3, 5, 7},
+    DocumentType.HMT_PERMIT: {5, 7, 15, 16},
+    DocumentType.FOREIGN_2017: {13, 14, 18, 19},
+    DocumentType.FOREIGN_2023: {13, 14, 16, 17},
+}
+
 MAX_TEXT_BYTES = 512
 MAX_ADDRESSES = 8
 MAX_PHOTO_BYTES = 4096
@@ -32,18 +40,28 @@ MAX_PHOTO_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Identity:
+    """None: the document has no such field. An empty text: it is blank on the card."""
+
+    document: DocumentType
     name: str
     sex: int
-    ethnicity: str
+    ethnicity: str | None
     birth_date: str
-    address: str
+    address: str | None
     number: str
-    authority: str
+    authority: str | None
     valid_from: str
     valid_to: str
     additional_addresses: tuple[str, ...]
     photo: bytes
     msisdn: str
+    english_name: str | None
+    nationality: str | None
+    travel_permit: str | None
+    issue_count: str | None
+    earlier_link: str | None
+    accepting_authority: str | None
+    card_version: str | None
 
 
 def open_identity(evidence: Evidence, private_key: ec.EllipticCurvePrivateKey) -> Identity:
@@ -51,7 +69,7 @@ def open_identity(evidence: Evidence, private_key: ec.EllipticCurvePrivateKey) -
     if evidence.identity is None:
         raise _unopenable("there is no identity in a refusal")
     bound_to = cbor.encode([evidence.profile, evidence.ueid, evidence.cti, evidence.seq])
-    return parse_identity(unseal(evidence.identity, bound_to, private_key))
+    return parse_identity(unseal(evidence.identity, bound_to, private_key), evidence.results.document_type)
 
 
 def unseal(
@@ -68,7 +86,11 @@ def unseal(
         raise _unopenable("the sealed data was not made for this token, or was changed") from error
 
 
-def parse_identity(plaintext: bytes) -> Identity:
+def parse_identity(plaintext: bytes, document_type: int | None) -> Identity:
+    """Every entry that a document of this type has must be there; any other is ignored."""
+    if document_type not in OPTIONAL:
+        raise _unopenable("a document that we do not know")
+    document = DocumentType(document_type)
     entries = cbor.decode(plaintext)
     if not isinstance(entries, dict):
         raise _unopenable("the identity is not a map")
@@ -80,19 +102,31 @@ def parse_identity(plaintext: bytes) -> Identity:
         raise _unopenable("entry 2 of the identity is not a sex code")
     if not isinstance(photo, bytes) or len(photo) > MAX_PHOTO_BYTES:
         raise _unopenable("entry 11 of the identity has a wrong shape")
+
+    def optional(entry: int) -> str | None:
+        return _text(entries.get(entry), entry) if entry in OPTIONAL[document] else None
+
     return Identity(
+        document=document,
         name=_text(entries.get(1), 1),
         sex=sex,
-        ethnicity=_text(entries.get(3), 3),
+        ethnicity=optional(3),
         birth_date=_text(entries.get(4), 4),
-        address=_text(entries.get(5), 5),
+        address=optional(5),
         number=_text(entries.get(6), 6),
-        authority=_text(entries.get(7), 7),
+        authority=optional(7),
         valid_from=_text(entries.get(8), 8),
         valid_to=_text(entries.get(9), 9),
         additional_addresses=tuple(_text(address, 10) for address in addresses),
         photo=photo,
         msisdn=_text(entries.get(12), 12),
+        english_name=optional(13),
+        nationality=optional(14),
+        travel_permit=optional(15),
+        issue_count=optional(16),
+        earlier_link=optional(17),
+        accepting_authority=optional(18),
+        card_version=optional(19),
     )
 
 

@@ -25,6 +25,7 @@ REFUSAL_HEAD_BYTES = 8192
 REFUSALS_PER_HOUR = 256  # for each device: 2 MiB an hour at most
 REFUSALS_TOTAL = 8192  # 64 MiB at most
 REFUSALS_KEPT_S = 30 * 86400
+BUSY_S = 1.0  # for a person who looks into the store; nobody else writes to it
 ORDERS_AT_ONCE = 4  # what a terminal is sent of its waiting orders, oldest first
 
 
@@ -346,7 +347,7 @@ def _open(path: Path) -> sqlite3.Connection:
     is_new = not path.exists()
     if is_new:
         path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -375,6 +376,8 @@ def _translated(error: sqlite3.OperationalError) -> Exception:
     primary_code = error.sqlite_errorcode & 0xFF
     if primary_code == sqlite3.SQLITE_FULL:
         return StoreFull(f"the store is full ({error.sqlite_errorname})")
+    if primary_code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreFault(f"another process holds the store ({error.sqlite_errorname})")
     if primary_code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
         return StoreFault(f"the store cannot be written ({error.sqlite_errorname})")
     return error

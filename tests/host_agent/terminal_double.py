@@ -42,6 +42,18 @@ def identity(**changes: Any) -> dict[int, Any]:
     return {key: value for key, value in entries.items() if value is not None}
 
 
+def document(document_type: int) -> dict[int, Any]:
+    """A person with another document than a resident card: 2 permit, 3 and 4 foreign cards of 2017 and 2023."""
+    person = identity(e3=None)
+    if document_type == 2:
+        return person | {4: "19940823", 6: "810000199408230021", 15: "H00000000", 16: "01"}
+    del person[5], person[7]
+    person |= {1: "", 9: "20391231", 13: "SPECIMEN, TEST", 14: "XXS"}
+    if document_type == 3:
+        return person | {6: "XXS110190010111", 18: "1101", 19: "01"}
+    return person | {6: citizen_number("91199919900101001"), 16: "00", 17: "011"}
+
+
 class TerminalDouble:
     def __init__(self, pki: Path, device_id: str) -> None:
         device = json.loads((pki / "devices" / device_id / "device.json").read_text())

@@ -3,6 +3,8 @@
 import hashlib
 import random
 import resource
+import socket
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 
 from host_agent import attestation
+from host_agent.admin import load_token
 from host_agent.attestation import Verdict
-from tests.host_agent.rig import AGENT, AgentProcess, Rig, wait_until
+from tests.host_agent.rig import AGENT, DEADLINE_S, AgentProcess, Rig, wait_until
 from tests.host_agent.shop import Shop
 from tests.host_agent.terminal_double import TerminalDouble
 
@@ -175,6 +178,22 @@ def test_failing_disk_stops_acknowledgements_and_nothing_is_lost(shop: Shop) -> 
     wait_until(lambda: shop.agent.status()["store_state"] == "ok", "the store to be well again")
 
 
+def test_store_held_by_another_process_is_waited_for(shop: Shop) -> None:
+    shop.agent.order("order-1")
+    token = shop.evidence("order-1")
+    somebody = sqlite3.connect(shop.rig.folder / "agent.db", isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    shop.send(token)
+    body = {"order_id": "order-2", "device": "t-0001", "msisdn": MSISDN}
+    status, answer = shop.agent.ask("POST", "/v1/orders", body)
+    assert (status, answer["code"]) == (503, "store-fault")
+    wait_until(lambda: shop.agent.status()["store_state"] == "store-fault", "the agent to say so")
+    somebody.execute("ROLLBACK")
+    somebody.close()
+    assert shop.receipt_for(token).verdict is Verdict.STORED
+    assert "Traceback" not in shop.agent.log()
+
+
 # --- the order interface
 
 
@@ -210,10 +229,26 @@ def test_order_that_cannot_be_is_refused_by_name(
     assert agent.ask("GET", "/v1/orders/order-x")[0] == 404
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"x" * 10_000])
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"x" * 10_000, b"[" * 4000])
 def test_body_that_is_no_order_is_refused_by_name(agent: AgentProcess, body: bytes) -> None:
     status, answer = agent.ask("POST", "/v1/orders", body)
     assert (status, answer["code"]) == (400, "request-malformed")
+
+
+def test_authorisation_that_is_no_text_is_refused_without_a_trace(agent: AgentProcess) -> None:
+    with socket.create_connection(("127.0.0.1", agent.orders_port), timeout=DEADLINE_S) as connection:
+        connection.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
+    assert "Traceback" not in agent.log()
+
+
+def test_half_a_request_does_not_keep_the_agent_from_ending(shop: Shop) -> None:
+    token = (shop.rig.folder / "orders.token").read_text().strip()
+    head = f"POST /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n"
+    with socket.create_connection(("127.0.0.1", shop.agent.orders_port), timeout=DEADLINE_S) as connection:
+        connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100 "), "the agent waits for the body"
+        assert shop.agent.stop() == 0  # within DEADLINE_S
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "测试"])
@@ -225,6 +260,17 @@ def test_request_without_the_bearer_token_is_refused(agent: AgentProcess, method
 
 def test_bearer_token_is_readable_by_its_owner_only(agent: AgentProcess) -> None:
     assert (agent.folder / "orders.token").stat().st_mode & 0o777 == 0o600
+
+
+def test_start_that_is_cut_off_leaves_no_half_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_size_bytes: int) -> str:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("secrets.token_urlsafe", killed)
+        with pytest.raises(RuntimeError):
+            load_token(tmp_path / "orders.token", make=True)
+    assert len(load_token(tmp_path / "orders.token", make=True)) >= 32
 
 
 @pytest.fixture(scope="module")

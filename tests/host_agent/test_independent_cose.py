@@ -16,7 +16,7 @@ from pycose.headers import KID, Algorithm
 from pycose.keys import EC2Key
 from pycose.keys.curves import P256
 from pycose.messages import EncMessage, Sign1Message
-from terminal import claim, cose
+from terminal import card, claim, cose
 from terminal.agent_messages import Order
 from terminal.signer import SoftwareSigner
 
@@ -26,10 +26,8 @@ TERMINAL_D = int.from_bytes(hashlib.sha256(b"terminal").digest(), "big")
 BACKEND_D = int.from_bytes(hashlib.sha256(b"backend").digest(), "big")
 TERMINAL, BACKEND = SoftwareSigner(TERMINAL_D), SoftwareSigner(BACKEND_D)
 UEID, CTI, SEQ = b"\x01" + bytes(range(16)), bytes(range(16)), 7
-PERSON = SimpleNamespace(
-    name="测试甲", sex=1, ethnic="01", birth="19900101", address="测试地址", number="11019919900101001X",
-    issuer="测试公安局", valid_from="20200101", valid_to="长期",
-)  # fmt: skip
+FIELDS = ("测试甲", 1, "01", "19900101", "测试地址", "11019919900101001X", "测试公安局", "20200101", "长期")
+PERSON = card.Person(*FIELDS, *[None] * 7, card.RESIDENT, False)
 
 
 def pycose_key(signer: SoftwareSigner, d: int | None = None) -> EC2Key:
@@ -42,7 +40,8 @@ def token() -> bytes:
     """As the session of the terminal makes it."""
     order = Order("order-1", bytes(16), "17000000001", "CH-000001", 1767225600, 1767225720)
     config = SimpleNamespace(ueid=UEID, oemid=bytes(16), hwmodel=b"emulated", hwversion="1")
-    found = claim.results(order, "05.01-20150101-0001234567-0123456789", claim.Reading(1, True, 1, 2500), None)
+    reading = claim.Reading(card.RESIDENT, 1, True, 1, 2500)
+    found = claim.results(order, "05.01-20150101-0001234567-0123456789", reading, None)
     plaintext = claim.identity(PERSON, ("测试新址",), bytes(1024), order.msisdn)
     context = claim.seal_context(UEID, CTI, SEQ)
     sealed = cose.seal(plaintext, BACKEND.kid, BACKEND.point, context, os.urandom)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from host_agent import attestation, keys
-from host_agent.attestation import Verdict
+from host_agent import attestation, keys, numbers
+from host_agent.attestation import DocumentType, Verdict
 from host_agent.errors import ConfigError, catalogue
 from host_agent.registry import Registry
 from tests.host_agent.terminal_double import MSISDN, TerminalDouble, citizen_number, identity
-from tools.backend.appraisal import Genuine, Trust, appraise, is_number_valid
+from tools.backend.appraisal import Genuine, Trust, appraise
 from tools.backend.store import Books, Entry
 from tools.pki import authority
 
@@ -168,7 +168,8 @@ CHANGES: list[tuple[str, Change, str]] = [
     ("another terminal's ueid", _claim(256, b"\x01" + bytes(16)), "device-mismatch"),
     ("another channel", _result(5, "CH-999999"), "channel-mismatch"),
     ("tomorrow", _claim(6, int(time.time()) + 86400), "clock-implausible"),
-    ("another document", _result(1, 2), "result-insufficient"),
+    ("an unknown document", _result(1, 9), "result-insufficient"),
+    ("another document than was sealed", _result(1, 2), "seal-invalid"),
     ("another read method", _result(2, 2), "result-insufficient"),
     ("no reader", lambda _, claims: claims[-70003].pop(10), "result-insufficient"),
     ("number not right", _result(11, [False, 1]), "result-insufficient"),
@@ -240,7 +241,7 @@ def test_every_code_of_these_tests_is_in_the_catalogue():
 
 @pytest.mark.parametrize("number", ["", "1" * 17, "1" * 18, citizen_number().lower() + "x", "１" * 18])
 def test_numbers_of_another_form_are_not_valid(number):
-    assert not is_number_valid(number, number[6:14])
+    assert not numbers.is_valid(DocumentType.RESIDENT, number, number[6:14])
 
 
 # --- the chain

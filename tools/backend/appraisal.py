@@ -10,22 +10,19 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from host_agent import attestation, envelope, sealed
-from host_agent.attestation import ClockSource, Evidence, Validity
+from host_agent import attestation, envelope, numbers, sealed
+from host_agent.attestation import ClockSource, DocumentType, Evidence, Validity
 from host_agent.errors import TokenRefused
 from host_agent.registry import Device, Registry, Status
 from host_agent.sealed import Identity
 
-RESIDENT, SAM_MODULE = 1, 1
+SAM_MODULE = 1
 DBGSTAT_DISABLED_SINCE_BOOT = 2
 MAX_AHEAD_S = 300  # how far a synchronised terminal clock may be ahead of ours
 CHINA = timezone(timedelta(hours=8))
 LONG_TERM = "长期"
 
-_NUMBER = re.compile(r"[0-9]{17}[0-9X]")
 _MSISDN = re.compile(r"[0-9]{1,15}")
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECK_DIGITS = "10X98765432"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +71,6 @@ def appraise(token: bytes, now: int, trust: Trust) -> Genuine | Rejected:
     return Genuine(token, signed.sha256, signed.payload_sha256, device.kid, device.id, evidence, identity)
 
 
-def is_number_valid(number: str, birth_date: str) -> bool:
-    """GB 11643: a check digit (ISO 7064 MOD 11-2), and the birth date in the middle."""
-    if not _NUMBER.fullmatch(number) or number[6:14] != birth_date or not _is_date(birth_date):
-        return False
-    total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, number[:17], strict=True))
-    return _CHECK_DIGITS[total % 11] == number[17]
-
-
 def _check_terminal(evidence: Evidence, device: Device, now: int, is_production: bool) -> None:
     if device.status is not Status.ACTIVE:
         raise TokenRefused("device-suspended")
@@ -98,14 +87,17 @@ def _check_terminal(evidence: Evidence, device: Device, now: int, is_production:
 def _open(evidence: Evidence, now: int, trust: Trust) -> Identity:
     """The identity data, once the results and the data themselves show a valid card, read by the module."""
     results = evidence.results
-    if (results.document_type, results.read_method) != (RESIDENT, SAM_MODULE) or not results.sam_id:
-        raise TokenRefused("result-insufficient", "no resident card was read by a security module")
+    if results.document_type not in list(DocumentType) or results.read_method != SAM_MODULE or not results.sam_id:
+        raise TokenRefused("result-insufficient", "no document that we know was read by a security module")
     if not results.is_number_valid or results.validity not in (Validity.VALID, Validity.NOT_CHECKED):
         raise TokenRefused("result-insufficient", "the terminal's own checks of the card did not pass")
     identity = sealed.open_identity(evidence, trust.seal_key)
-    if not is_number_valid(identity.number, identity.birth_date):
+    if not numbers.is_valid(identity.document, identity.number, identity.birth_date):
         raise TokenRefused("number-invalid")
-    if not identity.name or not _MSISDN.fullmatch(identity.msisdn):
+    # A foreigner may have no Chinese name
+    if not (identity.name if identity.english_name is None else identity.english_name) or not _MSISDN.fullmatch(
+        identity.msisdn
+    ):
         raise TokenRefused("identity-mismatch", "no name, or no number to register")
     _check_validity(identity, evidence.iat if _has_trusted_clock(evidence) else now)
     return identity
@@ -113,24 +105,15 @@ def _open(evidence: Evidence, now: int, trust: Trust) -> Identity:
 
 def _check_validity(identity: Identity, at: int) -> None:
     """A terminal without a trusted clock could not check it; we can, and look at every card."""
-    if not _is_date(identity.valid_from) or not (identity.valid_to == LONG_TERM or _is_date(identity.valid_to)):
+    if not numbers.is_date(identity.valid_from) or not (
+        identity.valid_to == LONG_TERM or numbers.is_date(identity.valid_to)
+    ):
         raise TokenRefused("identity-mismatch", "the card's validity is not a pair of dates")
     today = datetime.fromtimestamp(at, UTC).astimezone(CHINA).strftime("%Y%m%d")
     if today < identity.valid_from:
         raise TokenRefused("card-not-yet-valid")
     if identity.valid_to != LONG_TERM and today > identity.valid_to:
         raise TokenRefused("card-expired")
-
-
-def _is_date(text: str) -> bool:
-    # strptime alone would take blanks and other scripts' digits as well
-    if len(text) != 8 or not (text.isascii() and text.isdigit()):
-        return False
-    try:
-        datetime.strptime(text, "%Y%m%d")
-    except ValueError:
-        return False
-    return True
 
 
 def _has_trusted_clock(evidence: Evidence) -> bool:

@@ -19,7 +19,7 @@ def backend() -> None:
     """The reference registration backend."""
 
 
-@app.command()
+@app.command(epilog="Example: shiming backend run --config backend.toml")
 def run(
     config: Annotated[Path, typer.Option(help="Settings, backend.toml.")],
     as_json: Annotated[bool, typer.Option("--json", help="Say that it is ready as one JSON object.")] = False,

@@ -28,19 +28,29 @@ CREATE TABLE registrations (
 CREATE INDEX registrations_order ON registrations (order_id);
 CREATE INDEX registrations_msisdn ON registrations (msisdn);
 
+-- NULL: the document has no such field. Empty: it is blank on the card.
 CREATE TABLE identities (
     cti                  BLOB PRIMARY KEY REFERENCES registrations (cti),
+    document             INTEGER NOT NULL, -- PROTOCOL.md section 3, results 1
     name                 TEXT NOT NULL,
     sex                  INTEGER NOT NULL,
-    ethnicity            TEXT NOT NULL,
+    ethnicity            TEXT,
     birth_date           TEXT NOT NULL,
-    address              TEXT NOT NULL,
+    address              TEXT,
     number               TEXT NOT NULL,
-    authority            TEXT NOT NULL,
+    authority            TEXT,
     valid_from           TEXT NOT NULL,
     valid_to             TEXT NOT NULL,
     additional_addresses TEXT NOT NULL, -- JSON array, in the reader's order
-    photo                BLOB NOT NULL
+    photo                BLOB NOT NULL,
+    english_name         TEXT,
+    nationality          TEXT,
+    travel_permit        TEXT,
+    issue_count          TEXT,
+    earlier_link         TEXT,
+    accepting_authority  TEXT,
+    card_version         TEXT,
+    doubts               TEXT NOT NULL -- JSON array of warnings, host_agent/numbers.py
 ) STRICT, WITHOUT ROWID;
 
 -- Customers whom the terminal turned away, with its code.
@@ -63,4 +73,4 @@ CREATE TABLE counters (
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

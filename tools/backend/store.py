@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from host_agent import numbers
 from host_agent.attestation import Verdict
 from host_agent.errors import ConfigError
 from host_agent.sealed import Identity
 from tools.backend.appraisal import Genuine, Rejected
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = 1
+UPGRADE = Path(__file__).with_name("upgrade_1.sql")
+VERSION = 2
 BUSY_S = 1.0  # nobody else writes the books; an inspector who reads them does not block us
 
 
@@ -37,10 +39,12 @@ class Books:
             self._db.execute("PRAGMA foreign_keys = ON")
             version = self._number("PRAGMA user_version")
             if version == 0:
-                self._db.executescript(f"BEGIN;\n{SCHEMA.read_text(encoding='utf-8')}\nCOMMIT;")
+                self._run(SCHEMA)
+            elif version == 1:
+                self._run(UPGRADE)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError("database: the file is not a database that can be used") from error
-        if version not in (0, VERSION):
+        if version not in (0, 1, VERSION):
             raise ConfigError(f"database: made by version {version} of the books; this is version {VERSION}")
 
     def close(self) -> None:
@@ -77,6 +81,9 @@ class Books:
                 "SELECT sum(missing) FROM (SELECT max(seq) - count(*) AS missing FROM evidence GROUP BY kid)"
             ),
         }
+
+    def _run(self, script: Path) -> None:
+        self._db.executescript(f"BEGIN;\n{script.read_text(encoding='utf-8')}\nCOMMIT;")
 
     def _enter(self, appraisal: Genuine | Rejected, now: int) -> Entry:
         # Case 1: exactly these bytes are in the books already. First, so that a repeat stays a duplicate whatever
@@ -133,11 +140,15 @@ class Books:
             "INSERT INTO registrations (cti, order_id, msisdn) VALUES (?, ?, ?)", (cti, order_id, identity.msisdn)
         )
         self._db.execute(
-            "INSERT INTO identities (cti, name, sex, ethnicity, birth_date, address, number, authority, valid_from,"
-            " valid_to, additional_addresses, photo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (cti, identity.name, identity.sex, identity.ethnicity, identity.birth_date, identity.address,
-             identity.number, identity.authority, identity.valid_from, identity.valid_to,
-             json.dumps(identity.additional_addresses, ensure_ascii=False), identity.photo),
+            "INSERT INTO identities (cti, document, name, sex, ethnicity, birth_date, address, number, authority,"
+            " valid_from, valid_to, additional_addresses, photo, english_name, nationality, travel_permit, issue_count,"
+            " earlier_link, accepting_authority, card_version, doubts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (cti, int(identity.document), identity.name, identity.sex, identity.ethnicity, identity.birth_date,
+             identity.address, identity.number, identity.authority, identity.valid_from, identity.valid_to,
+             json.dumps(identity.additional_addresses, ensure_ascii=False), identity.photo, identity.english_name,
+             identity.nationality, identity.travel_permit, identity.issue_count, identity.earlier_link,
+             identity.accepting_authority, identity.card_version, json.dumps(numbers.doubts(identity))),
         )  # fmt: skip
 
     def _reject(self, sha256: bytes, cti: bytes, code: str, now: int) -> Entry:
