@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 it failed, 2 wrong use or configuration, 130 interrupted.
 """
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -13,6 +14,7 @@ from tools.backend import cli as backend
 from tools.demo import cli as demo
 from tools.emulator import cli as emulator
 from tools.pki import cli as pki
+from tools.reader import cli as reader
 
 app = typer.Typer(
     name="shiming",
@@ -25,6 +27,7 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(agent.app, name="agent", help="The host agent: takes evidence in, verifies, stores, forwards.")
 app.add_typer(backend.app, name="backend", help="The reference registration backend.")
 app.add_typer(emulator.app, name="emulate", help="Emulated hardware.")
+app.add_typer(reader.app, name="reader", help="A SAM-V reader module at this PC's serial port.")
 app.add_typer(pki.app, name="pki", help="A test authority: keys and certificates for demo and tests.")
 
 
@@ -32,13 +35,19 @@ def main() -> None:
     try:
         app()
     except ShimingError as error:
-        entry = words(error.code)
-        print(f"error {error.code} ({entry.number}): {error}", file=sys.stderr)
-        if entry.clerk:
-            print(f"  {entry.clerk}", file=sys.stderr)
-        sys.exit(error.exit_status)
+        _end(error.code, str(error), error.exit_status)
+    except OSError as error:  # a full disk, no permission, a file in place of a folder: the system names it best
+        _end("file-failed", ": ".join(filter(None, (error.filename, error.strerror or type(error).__name__))), 2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(code: str, message: str, exit_status: int) -> NoReturn:
+    entry = words(code)
+    print(f"error {code} ({entry.number}): {message}", file=sys.stderr)
+    if entry.clerk:
+        print(f"  {entry.clerk}", file=sys.stderr)
+    sys.exit(exit_status)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Synthetic people: readable as cards, valid by the rules of the number, nobody real."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from terminal import card as parser
@@ -38,7 +39,7 @@ def test_names_have_many_lengths_and_middle_dots() -> None:
 
 def test_terminal_reads_every_card_as_it_was_made() -> None:
     for person in DECK:
-        read = parser.parse_resident(people.card(person).text)
+        read = parser.parse(people.card(person).text)
         for field in ("name", "sex", "ethnic", "birth", "address", "number", "issuer", "valid_from", "valid_to"):
             assert getattr(read, field) == getattr(person, field)
         parser.check_number(read)
@@ -51,24 +52,60 @@ def test_check_digits_of_published_examples() -> None:
 
 
 def test_expired_card_differs_in_its_dates_only() -> None:
-    read = parser.parse_resident(people.text_block(people.expired(DECK[0])))
+    read = parser.parse(people.text_block(people.expired(DECK[0])))
     parser.check_number(read)
     assert (parser.validity(read, TODAY), read.name) == (parser.EXPIRED, DECK[0].name)
 
 
 def test_wrong_check_digit_is_refused() -> None:
     for person in DECK:
-        read = parser.parse_resident(people.text_block(people.with_wrong_check_digit(person)))
+        read = parser.parse(people.text_block(people.with_wrong_check_digit(person)))
         with pytest.raises(NumberInvalid):
             parser.check_number(read)
 
 
 def test_longterm_card_has_a_holder_of_that_age() -> None:
     for person in DECK:
-        read = parser.parse_resident(people.text_block(people.longterm(person)))
+        read = parser.parse(people.text_block(people.longterm(person)))
         parser.check_number(read)
         assert parser.validity(read, TODAY) == parser.VALID
         assert (read.valid_to, read.birth[:4]) == ("长期", "1948")
+
+
+def test_terminal_reads_every_other_document_as_it_was_made() -> None:
+    for make in (people.hmt_permit, people.foreign_2017, people.foreign_2023):
+        for person in DECK[:50]:
+            made = make(person)
+            read = parser.parse(people.card(made).text)
+            for field in parser.FIELDS:
+                assert (getattr(read, field) or "") == getattr(made, field), field
+            parser.check_number(read)
+            assert parser.validity(read, TODAY) == parser.VALID
+            with pytest.raises(NumberInvalid):
+                parser.check_number(parser.parse(people.text_block(people.with_wrong_check_digit(made))))
+
+
+def test_other_documents_are_nobodys_too() -> None:
+    for person in DECK:
+        assert people.hmt_permit(person).number == "810000199408230021", "the published specimen"
+        assert people.foreign_2017(person).number[:3] == people.foreign_2023(person).nationality == "XXS"
+        assert people.foreign_2023(person).number[3:6] == "999"
+
+
+def test_english_name_of_two_parts_has_its_space_where_they_meet() -> None:
+    name = people.foreign_2023(DECK[0]).english_name
+    assert len(name) > 35 and name[34] == " "
+    longest = "A" * 46
+    read = parser.parse(people.text_block(people.foreign_2023(DECK[0], longest)))
+    assert read.english_name == longest
+    with pytest.raises(ValueError, match="24 bytes"):
+        people.text_block(people.foreign_2023(DECK[0], longest + "A"))
+
+
+def test_masked_foreigner_without_a_chinese_name_shows_one_letter() -> None:
+    person = replace(people.foreign_2017(DECK[0]), name="")
+    name, number = people.masked(person)
+    assert (name, number) == ("S＊＊", "XXS1**********" + person.number[14:])
 
 
 def test_masked_person_shows_no_birth_date_and_one_character() -> None:

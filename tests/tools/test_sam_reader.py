@@ -170,6 +170,43 @@ def test_commands_are_cut_out_of_any_stream() -> None:
         assert [body.hex() for body in bodies] == [FIND, SELECT, "ffff", BASE]
 
 
+def test_rates_are_those_of_command_60_and_survive_a_power_cycle() -> None:
+    reader = ready()
+    for para, baud in enumerate((115200, 57600, 38400, 19200, 9600)):
+        assert ask(reader, f"000360{para:02x}{0x63 ^ para:02x}") == status(0x90)
+        assert reader.baud == baud
+    assert ask(reader, "0003600566") == status(0x21)
+    reader.power_on()
+    assert reader.baud == 9600
+
+
+def test_rf_frame_size_is_taken_in_its_limits() -> None:
+    reader = ready()
+    assert ask(reader, "000461ff50ca") == status(0x90)
+    assert ask(reader, "000461ff178d") == status(0x21)
+    assert ask(reader, "000361ff9d") == status(0x11)
+
+
+def test_power_cycle_makes_a_read_card_readable_again() -> None:
+    reader = ready()
+    reader.place(CARD)
+    assert ask(reader, FIND, SELECT, BASE, FIND) == status(0x80)
+    reader.power_on()
+    reader.ready()
+    assert ask(reader, FIND)[8:10] == "9f"
+
+
+def test_picture_follows_the_frame_of_the_read_only() -> None:
+    reader = SamReader(picture=b"picture")
+    reader.ready()
+    reader.place(CARD)
+    plain = ready()
+    plain.place(CARD)
+    assert ask(reader, FIND, SELECT) == ask(plain, FIND, SELECT)
+    assert ask(reader, BASE) == ask(plain, BASE) + b"picture".hex()
+    assert ask(reader, ADDRESSES) == ask(plain, ADDRESSES)
+
+
 # --- the driver at the emulated reader
 
 
@@ -223,7 +260,7 @@ def test_driver_reads_a_card_with_addresses() -> None:
         async with counter(module) as (server, reader):
             module.place(people.card(PERSON, ("虚构路８号", "虚构路９号")))
             data, attempts, _ = await reader.read_card(soon(), quiet)
-            assert parser.parse_resident(data.text).number == PERSON.number
+            assert parser.parse(data.text).number == PERSON.number
             assert (data.photo, data.addresses) == (CARD.photo, ("虚构路８号", "虚构路９号"))
             assert attempts == 1
             steps = [(entry.cmd, entry.para, entry.sw3) for entry in server.log]

@@ -179,17 +179,22 @@ class Board:
         self._interrupted_at = -_INTERRUPT_AGAIN_S
         # a reset asked for from the raw REPL does not start main.py: that is how mpremote gets a quiet board
         runs_main = not (cause == "soft" and self._console.is_raw)
-        self._interpreter = Interpreter(
-            heap=self._heap,
-            environment={
-                **self._environment,
-                "SHIMING_RESET_CAUSE": cause,
-                "SHIMING_RUN_MAIN": "1" if runs_main else "0",
-            },
-            on_output=self._from_interpreter,
-            on_message=self._on_message,
-            on_end=self._ended,
-        )
+        try:
+            self._interpreter = Interpreter(
+                heap=self._heap,
+                environment={
+                    **self._environment,
+                    "SHIMING_RESET_CAUSE": cause,
+                    "SHIMING_RUN_MAIN": "1" if runs_main else "0",
+                },
+                on_output=self._from_interpreter,
+                on_message=self._on_message,
+                on_end=self._ended,
+            )
+        except (OSError, BoardError) as error:  # most boots come from a timer: the fault goes to whoever waits for one
+            self._fault = error if isinstance(error, BoardError) else BoardError(f"no interpreter: {error.strerror}")
+            log.error("the board cannot boot: %s", self._fault)
+            self._news.set()
 
     def _power_off(self, next_cause: str, pause_s: float | None = 0.0) -> None:
         """End the interpreter; `pause_s` None leaves it off until the next power cut."""

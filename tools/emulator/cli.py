@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tools.emulator import flash
+from tools.emulator import flash, serial_reader_cli
 from tools.emulator.board import Board, PanelEvent
 
 EXAMPLE = (
@@ -18,6 +18,7 @@ EXAMPLE = (
 )
 
 app = typer.Typer(help="Emulated hardware.", no_args_is_help=True)
+app.command(epilog=serial_reader_cli.EXAMPLE)(serial_reader_cli.reader)
 
 
 @app.callback()

@@ -118,5 +118,7 @@ def _content(filesystem: LittleFS, name: PurePosixPath) -> bytes:
 def _write(path: Path, image: bytes) -> None:
     # a full or torn image never stands under the final name
     temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600)  # a provisioned terminal's keys are in it
     temporary.write_bytes(image)
     temporary.replace(path)

@@ -73,7 +73,7 @@ class Interpreter:
                 pass_fds=[control_far_fd],
                 env={**environment, "SHIMING_CONTROL_FD": str(control_far_fd)},
             )
-        except OSError:
+        except (OSError, InterpreterMissing):
             self._close()
             raise
         finally:

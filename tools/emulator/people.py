@@ -6,17 +6,29 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 COUNTY = "110199"
 LONG_TERM = "长期"
 ISSUER = "北京市公安局样本分局"
 ADDRESS_BYTES = 70
+HMT_SPECIMEN = "810000199408230021"  # published; a code of its own for nobody is not possible here
+NATIONALITY, NATIONALITY_NUMERIC = "XXS", "999"  # ISO 3166 leaves both to users: no country has them
 
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _BRANCHES = "子丑寅卯辰巳午未申酉戌亥"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _WLT_HEADER = bytes.fromhex("574C66007E00320000FF")
 _PHOTO_BYTES = 1024
+
+
+class Document(StrEnum):
+    """The value is the marker on the card."""
+
+    RESIDENT = " "
+    HMT_PERMIT = "J"
+    FOREIGN_2017 = "I"
+    FOREIGN_2023 = "Y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,15 @@ class Person:
     issuer: str
     valid_from: str
     valid_to: str
+    # What other documents have; they leave fields above blank
+    document: Document = Document.RESIDENT
+    english_name: str = ""
+    nationality: str = ""
+    travel_permit: str = ""
+    issue_count: str = ""
+    earlier_link: str = ""
+    accepting_authority: str = ""
+    card_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +78,39 @@ def longterm(person: Person) -> Person:
     return replace(person, birth=birth, number=_number(birth, person.number[14:17]), valid_to=LONG_TERM)
 
 
+# The dates of the three stay as they are: longer than such cards are valid, so that no test runs out.
+
+
+def hmt_permit(person: Person) -> Person:
+    """This name and address on the published specimen's number, a woman's from Hong Kong."""
+    return replace(
+        person, document=Document.HMT_PERMIT, sex=2, ethnic="", birth="19940823", number=HMT_SPECIMEN,
+        travel_permit="H00000000", issue_count="01",
+    )  # fmt: skip
+
+
+def foreign_2017(person: Person) -> Person:
+    return _foreigner(
+        person, Document.FOREIGN_2017, number=number_2017(NATIONALITY, "1101", person.birth, person.number[16]),
+        accepting_authority="1101", card_version="01",
+    )  # fmt: skip
+
+
+def foreign_2023(person: Person, english_name: str = "") -> Person:
+    return _foreigner(
+        person, Document.FOREIGN_2023, number=number_2023("11", person.birth, person.number[14:17]),
+        issue_count="00", earlier_link="011", english_name=english_name,
+    )  # fmt: skip
+
+
 def with_wrong_check_digit(person: Person) -> Person:
-    last = "1" if person.number[17] != "1" else "2"
-    return replace(person, number=person.number[:17] + last)
+    last = "1" if person.number[-1] != "1" else "2"
+    return replace(person, number=person.number[:-1] + last)
 
 
 def masked(person: Person) -> tuple[str, str]:
     """Name and number as the demo may show them: one character, and neither birth date nor county."""
-    return person.name[0] + "＊＊", person.number[:4] + "*" * 10 + person.number[14:]
+    return (person.name or person.english_name)[0] + "＊＊", person.number[:4] + "*" * 10 + person.number[14:]
 
 
 def card(person: Person, addresses: tuple[str, ...] = ()) -> Card:
@@ -73,20 +119,29 @@ def card(person: Person, addresses: tuple[str, ...] = ()) -> Card:
 
 
 def text_block(person: Person) -> bytes:
-    """The 256 bytes of the resident layout."""
-    fields = (
-        _field(person.name, 30),
-        _field(str(person.sex), 2),
-        _field(person.ethnic, 4),
-        _field(person.birth, 16),
-        _field(person.address, ADDRESS_BYTES),
-        _field(person.number, 36),
-        _field(person.issuer, 30),
-        _field(person.valid_from, 16),
-        _field(person.valid_to, 16),
-        _field("", 36),
-    )
-    return b"".join(fields)
+    """The 256 bytes, in the layout of the document."""
+    sex, marker = str(person.sex), person.document.value
+    match person.document:
+        case Document.RESIDENT | Document.HMT_PERMIT:
+            fields = (
+                (person.name, 30), (sex, 2), (person.ethnic, 4), (person.birth, 16), (person.address, ADDRESS_BYTES),
+                (person.number, 36), (person.issuer, 30), (person.valid_from, 16), (person.valid_to, 16),
+                (person.travel_permit, 18), (person.issue_count, 4), ("", 6), (marker, 2), ("", 6),
+            )  # fmt: skip
+        case Document.FOREIGN_2017:
+            fields = (
+                (person.english_name, 120), (sex, 2), (person.number, 30), (person.nationality, 6), (person.name, 30),
+                (person.valid_from, 16), (person.valid_to, 16), (person.birth, 16), (person.card_version, 4),
+                (person.accepting_authority, 8), (marker, 2), ("", 6),
+            )  # fmt: skip
+        case Document.FOREIGN_2023:
+            fields = (
+                (person.name, 30), (sex, 2), (person.issue_count, 4), (person.birth, 16),
+                (person.english_name[:35], 70), (person.number, 36), ("", 30), (person.valid_from, 16),
+                (person.valid_to, 16), (person.english_name[35:], 22), (person.nationality, 6), (marker, 2),
+                (person.earlier_link, 6),
+            )  # fmt: skip
+    return b"".join(_field(text, size_bytes) for text, size_bytes in fields)
 
 
 def address_block(addresses: tuple[str, ...]) -> bytes:
@@ -101,6 +156,25 @@ def photo_block(seed: int) -> bytes:
 def check_digit(first17: str) -> str:
     total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, first17, strict=True))
     return "10X98765432"[total % 11]
+
+
+def number_2017(nationality: str, place: str, birth: str, sequence: str) -> str:
+    """Weights 7, 3, 1 and base 36 digits: A is 10."""
+    first14 = nationality + place + birth[2:] + sequence
+    return first14 + str(sum((7, 3, 1)[i % 3] * int(char, 36) for i, char in enumerate(first14)) % 10)
+
+
+def number_2023(province: str, birth: str, sequence: str) -> str:
+    first17 = "9" + province + NATIONALITY_NUMERIC + birth + sequence
+    return first17 + check_digit(first17)
+
+
+def _foreigner(person: Person, document: Document, *, number: str, english_name: str = "", **fields: str) -> Person:
+    """Of no country. The first 35 characters of the name end in a space: a parser that trims too early shows."""
+    return replace(
+        person, document=document, ethnic="", address="", issuer="", nationality=NATIONALITY, number=number,
+        english_name=english_name or "SPECIMEN, TEST NAME OF THE FOREIGN HOLDER", **fields,
+    )  # fmt: skip
 
 
 def _person(rng: random.Random, index: int) -> Person:

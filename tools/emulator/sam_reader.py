@@ -1,5 +1,5 @@
-"""A SAM-V reader module without hardware. `SamReader` is its state machine, without a clock; `ReaderServer` puts it on
-a TCP port at the pace of a real one. Facts: sections 1 and 2 of the reader specification.
+"""A SAM-V reader module without hardware. `SamReader` is its state machine, without a clock; `ReaderLine` is its wire,
+at the pace of a real one; `ReaderServer` puts that on a TCP port. Facts: sections 1 and 2 of the reader specification.
 
 The codec here is its own on purpose: an emulator that shared the firmware's would share its mistakes.
 """
@@ -17,17 +17,20 @@ from enum import Enum, auto
 from functools import reduce
 from operator import xor
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from tools.emulator.people import Card, address_block
 
 PREAMBLE = bytes.fromhex("AAAAAA9669")
 SAM_ID = "05.01-20150101-0001234567-0123456789"
-BYTES_PER_S = 11_520  # 115200 baud, 8N1
+BAUD_RATES = (115200, 57600, 38400, 19200, 9600)  # by the PARA of command 60
+BITS_PER_BYTE = 10  # 8N1
+BYTES_PER_S = BAUD_RATES[0] // BITS_PER_BYTE
 LEN_MAX = 64  # of a command; the longest known has 4
 CHUNK_BYTES = 16  # as from a UART's FIFO
 PART_TIMEOUT_S = 0.1  # a command that stops in the middle is dropped
 LOG_ENTRIES = 1000
+RF_BYTES_MIN = 0x18  # of command 61
 
 # From a complete command to the first byte of its answer
 LATENCY_MS: Mapping[tuple[int, int], float] = MappingProxyType(
@@ -58,6 +61,13 @@ class Answer:
     sw3: int
 
 
+class Delivery(NamedTuple):
+    """What becomes of an answer on its way."""
+
+    data: bytes
+    delay_ms: float = 0  # beyond the module's own latency
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     cmd: int
@@ -78,7 +88,8 @@ class SamReader:
     """Strict, as most modules: a card that was read completely is not found again until it has been lifted.
 
     `lenient`: it is found again. `unauthorised`: the module carries no production keys. `first_sam_id_wrong`: the first
-    SAM-ID after power-on is rubbish, as on some modules.
+    SAM-ID after power-on is rubbish, as on some modules. `picture` follows the frame of 30 01 (section 1.6). `baud` is
+    the rate that was set last: the module keeps it through power-off.
     """
 
     def __init__(
@@ -88,11 +99,15 @@ class SamReader:
         lenient: bool = False,
         unauthorised: bool = False,
         first_sam_id_wrong: bool = False,
+        picture: bytes = b"",
+        baud: int = BAUD_RATES[0],
     ) -> None:
+        self.baud = baud
         self._sam_id = _sam_id_bytes(sam_id)
         self._lenient = lenient
         self._unauthorised = unauthorised
         self._first_sam_id_wrong = first_sam_id_wrong
+        self._picture = picture
         self._on_reader: _Presentation | None = None
         self._lift_after_bytes: int | None = None
         self.power_on()
@@ -101,6 +116,8 @@ class SamReader:
         self.state = State.POWERED
         self._active: _Presentation | None = None  # the one that the last successful find has found
         self._is_sam_id_wrong = self._first_sam_id_wrong
+        if self._on_reader:
+            self._on_reader = _Presentation(self._on_reader.card)  # without the field, the card has forgotten it, too
 
     def ready(self) -> None:
         """Start-up is over."""
@@ -124,7 +141,7 @@ class SamReader:
         if reduce(xor, body):
             return _status(0x10)
         length, cmd, para = struct.unpack_from(">HBB", body)
-        if length != 3 or len(body) != 5:
+        if length != (4 if cmd == 0x61 else 3) or len(body) != 2 + length:
             return _status(0x11)
         if self._unauthorised:
             return _status(0x66)
@@ -145,6 +162,11 @@ class SamReader:
                 return self._read_addresses()
             case 0x30, 0x05:
                 return self._read_numbers()
+            case 0x60, _ if para < len(BAUD_RATES):
+                self.baud = BAUD_RATES[para]
+                return _status(0x90)
+            case 0x61, 0xFF if body[4] >= RF_BYTES_MIN:
+                return _status(0x90)
         return _status(0x21)
 
     def _reset(self) -> Answer:
@@ -192,7 +214,7 @@ class SamReader:
             return Answer(answer.frame[:cut], answer.sw3) if cut else _status(0x41)
         presentation.is_read = True
         self.state = State.READ
-        return answer
+        return Answer(answer.frame + self._picture, answer.sw3)
 
     def _read_addresses(self) -> Answer:
         if self.state not in (State.SELECTED, State.READ):
@@ -247,11 +269,126 @@ class CommandStream:
         self._buffer.clear()
 
 
-class ReaderServer:
-    """One client at a time on 127.0.0.1; the next one waits. The module has its own power, so it keeps its state.
+class Outgoing(Protocol):
+    """The module's TX wire."""
 
-    `on_command(cmd, para)` is called as a command arrives, before the module thinks about it.
+    def write(self, data: bytes, /) -> None: ...
+    async def drain(self) -> None: ...
+
+
+class ReaderLine:
+    """The module on its wire, without saying what the wire is made of. One client at a time; the next one waits.
+
+    `on_command(cmd, para)` is called as a command arrives, before the module thinks about it; `on_answer` may change
+    what is sent, and when; `on_done` has the log entry. `burst_ms`: a USB-serial bridge delivers in lumps of that time.
     """
+
+    def __init__(
+        self,
+        reader: SamReader,
+        *,
+        latency_ms: Mapping[tuple[int, int], float] = LATENCY_MS,
+        start_up_ms: float = 0,
+        bytes_per_s: float | None = None,
+        burst_ms: float = 0,
+        on_command: Callable[[int, int], None] | None = None,
+        on_answer: Callable[[int, int, Answer], Delivery] | None = None,
+        on_done: Callable[[LogEntry], None] | None = None,
+    ) -> None:
+        self.log: deque[LogEntry] = deque(maxlen=LOG_ENTRIES)
+        self.on_command = on_command
+        self.on_answer = on_answer
+        self.on_done = on_done
+        self.is_silent = False  # takes commands and answers none, as with a broken wire
+        self.reader = reader
+        self._latency_ms = latency_ms
+        self._start_up_ms = start_up_ms
+        self._bytes_per_s = bytes_per_s
+        self._burst_ms = burst_ms
+        self._power_ons = 0
+        self._one_client = asyncio.Lock()
+        self._outgoing: Outgoing | None = None
+
+    def power_cycle(self) -> None:
+        """What it was saying breaks off."""
+        self._power_ons += 1
+        self.reader.power_on()
+        if self._start_up_ms:
+            asyncio.get_running_loop().call_later(self._start_up_ms / 1000, self._ready, self._power_ons)
+        else:
+            self.reader.ready()
+
+    def inject(self, noise: bytes) -> None:
+        """Bytes on the line that no command has asked for. Nobody connected: they are lost."""
+        if self._outgoing is not None:
+            self._outgoing.write(noise)
+
+    async def serve(self, incoming: asyncio.StreamReader, outgoing: Outgoing) -> None:
+        """Until the client is gone."""
+        async with self._one_client:
+            self._outgoing = outgoing
+            try:
+                await self._answer_commands(incoming, outgoing)
+            finally:
+                self._outgoing = None
+
+    def _ready(self, power_ons: int) -> None:
+        if power_ons == self._power_ons:
+            self.reader.ready()
+
+    async def _answer_commands(self, incoming: asyncio.StreamReader, outgoing: Outgoing) -> None:
+        commands = CommandStream()
+        while True:
+            try:
+                data = await asyncio.wait_for(incoming.read(4096), PART_TIMEOUT_S if commands.has_part else None)
+            except TimeoutError:
+                commands.drop_part()
+                continue
+            if not data:
+                return
+            if self.reader.state is State.POWERED or self.is_silent:
+                continue
+            for body in commands.feed(data):
+                await self._answer(body, outgoing)
+
+    async def _answer(self, body: bytes, outgoing: Outgoing) -> None:
+        loop = asyncio.get_running_loop()
+        power_ons = self._power_ons
+        bytes_per_s = self._bytes_per_s or self.reader.baud / BITS_PER_BYTE  # an answer comes at the old rate (1.4)
+        cmd, para = body[2:4] if len(body) >= 4 else (0, 0)
+        if self.on_command:
+            self.on_command(cmd, para)
+        complete = loop.time() + (len(PREAMBLE) + len(body)) / bytes_per_s
+        await _sleep_until(complete + self._latency_ms.get((cmd, para), OTHER_LATENCY_MS) / 1000)
+        if power_ons != self._power_ons:
+            return
+        answer = self.reader.answer(body)  # only now: a card lifted meanwhile could not be read
+        data, delay_ms = self.on_answer(cmd, para, answer) if self.on_answer else Delivery(answer.frame)
+        await asyncio.sleep(delay_ms / 1000)
+        await self._send(data, bytes_per_s, power_ons, outgoing)
+        entry = LogEntry(cmd, para, (loop.time() - complete) * 1000, answer.sw3)
+        self.log.append(entry)
+        if self.on_done:
+            self.on_done(entry)
+
+    async def _send(self, data: bytes, bytes_per_s: float, power_ons: int, outgoing: Outgoing) -> None:
+        """No byte earlier than on a real line. Every wait is counted from the first byte, so that none adds up."""
+        loop = asyncio.get_running_loop()
+        chunk_bytes = max(CHUNK_BYTES, int(self._burst_ms / 1000 * bytes_per_s))
+        start = loop.time()
+        sent = 0
+        while sent < len(data) and power_ons == self._power_ons:
+            end = min(sent + chunk_bytes, len(data))
+            await _sleep_until(start + end / bytes_per_s)
+            if not self._burst_ms:
+                end = min(max(end, int((loop.time() - start) * bytes_per_s)), len(data))
+            outgoing.write(data[sent:end])
+            await outgoing.drain()
+            sent = end
+
+
+class ReaderServer(ReaderLine):
+    """On 127.0.0.1. The module has its own power, so it keeps its state when the terminal goes."""
 
     def __init__(
         self,
@@ -260,20 +397,14 @@ class ReaderServer:
         *,
         latency_ms: Mapping[tuple[int, int], float] = LATENCY_MS,
         start_up_ms: float = 0,
-        bytes_per_s: float = BYTES_PER_S,
+        bytes_per_s: float | None = None,
         on_command: Callable[[int, int], None] | None = None,
     ) -> None:
+        super().__init__(
+            reader, latency_ms=latency_ms, start_up_ms=start_up_ms, bytes_per_s=bytes_per_s, on_command=on_command
+        )
         self.port = port
-        self.log: deque[LogEntry] = deque(maxlen=LOG_ENTRIES)
-        self.on_command = on_command
-        self.is_silent = False  # takes commands and answers none, as with a broken wire
-        self._reader = reader
-        self._latency_ms = latency_ms
-        self._start_up_ms = start_up_ms
-        self._bytes_per_s = bytes_per_s
-        self._one_client = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
-        self._writer: asyncio.StreamWriter | None = None
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -297,18 +428,6 @@ class ReaderServer:
         await asyncio.gather(*self._clients, return_exceptions=True)
         await self._server.wait_closed()
 
-    def power_cycle(self) -> None:
-        self._reader.power_on()
-        if self._start_up_ms:
-            asyncio.get_running_loop().call_later(self._start_up_ms / 1000, self._reader.ready)
-        else:
-            self._reader.ready()
-
-    def inject(self, noise: bytes) -> None:
-        """Bytes on the line that no command has asked for. Nobody connected: they are lost."""
-        if self._writer is not None:
-            self._writer.write(noise)
-
     def _accept(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
         client = asyncio.get_running_loop().create_task(self._serve(incoming, outgoing))
         self._clients.add(client)
@@ -316,53 +435,10 @@ class ReaderServer:
 
     async def _serve(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
         try:
-            async with self._one_client:
-                self._writer = outgoing
-                with suppress(ConnectionError):  # the terminal was reset or killed: that is what it does
-                    await self._answer_commands(incoming, outgoing)
+            with suppress(ConnectionError):  # the terminal was reset or killed: that is what it does
+                await self.serve(incoming, outgoing)
         finally:
-            if self._writer is outgoing:
-                self._writer = None
             outgoing.close()
-
-    async def _answer_commands(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
-        commands = CommandStream()
-        while True:
-            try:
-                data = await asyncio.wait_for(incoming.read(4096), PART_TIMEOUT_S if commands.has_part else None)
-            except TimeoutError:
-                commands.drop_part()
-                continue
-            if not data:
-                return
-            if self._reader.state is State.POWERED or self.is_silent:
-                continue
-            for body in commands.feed(data):
-                await self._answer(body, outgoing)
-
-    async def _answer(self, body: bytes, outgoing: asyncio.StreamWriter) -> None:
-        loop = asyncio.get_running_loop()
-        cmd, para = body[2:4] if len(body) >= 4 else (0, 0)
-        if self.on_command:
-            self.on_command(cmd, para)
-        complete = loop.time() + (len(PREAMBLE) + len(body)) / self._bytes_per_s
-        await _sleep_until(complete + self._latency_ms.get((cmd, para), OTHER_LATENCY_MS) / 1000)
-        answer = self._reader.answer(body)  # only now: a card lifted meanwhile could not be read
-        await self._send(answer.frame, outgoing)
-        self.log.append(LogEntry(cmd, para, (loop.time() - complete) * 1000, answer.sw3))
-
-    async def _send(self, data: bytes, outgoing: asyncio.StreamWriter) -> None:
-        """No byte earlier than on a real line. Every wait is counted from the first byte, so that none adds up."""
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        sent = 0
-        while sent < len(data):
-            end = min(sent + CHUNK_BYTES, len(data))
-            await _sleep_until(start + end / self._bytes_per_s)
-            end = min(max(end, int((loop.time() - start) * self._bytes_per_s)), len(data))
-            outgoing.write(data[sent:end])
-            await outgoing.drain()
-            sent = end
 
 
 async def _sleep_until(when: float) -> None:
