@@ -75,3 +75,8 @@ def test_firmware_files_are_the_emulated_terminals() -> None:
     assert files["boot.py"] == (FIRMWARE / "boot.py").read_bytes()
     assert files["hw.py"] == (FIRMWARE / "boards" / "emulated" / "hw.py").read_bytes()
     assert all(name.endswith(".py") for name in files)
+
+
+def test_image_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    build_image(tmp_path / "flash.img", {"secret/attest.key": b"key"})
+    assert (tmp_path / "flash.img").stat().st_mode & 0o777 == 0o600

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from host_agent.errors import words
+from host_agent.errors import ConfigError, words
 from tools.demo import view as views
 from tools.demo.plant import Plant
 from tools.demo.run import Account, play
@@ -37,12 +37,13 @@ def demo(
     Among five customers one has an expired card, one takes the card away too early, one has a forged number.
     Exit code 0 only if every customer ended as the script says.
     """
-    view = views.choose(as_json)
     with tempfile.TemporaryDirectory(prefix="shiming-demo-") as temporary:
-        folder = keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(temporary) if keep is None else _make_new(keep)
+        view = views.choose(as_json)
         try:
             account = asyncio.run(run(folder, customers, terminals, seed, view))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None  # SIGTERM: the same end as with Ctrl-C
         finally:
             view.close()
     if as_json:
@@ -50,6 +51,14 @@ def demo(
     else:
         print("", *summary(account), sep="\n")
     raise typer.Exit(0 if account.is_as_scripted else EXIT_NOT_AS_SCRIPTED)
+
+
+def _make_new(folder: Path) -> Path:
+    """For its owner only: keys and flash images lie in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ConfigError(f"--keep: {folder} is not empty; name a new folder")
+    return folder
 
 
 async def run(folder: Path, customers: int, terminals: int, seed: int, view: views.View) -> Account:

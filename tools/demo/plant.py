@@ -1,6 +1,7 @@
 """The whole product on one machine: authority, backend, broker, agent, and emulated terminals with their readers."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import ssl
@@ -13,7 +14,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from tools.demo.process import PartFailed, Process, free_port
+from host_agent.admin import error_of
+from tools.demo.process import PartFailed, Process, free_ports
 from tools.emulator.board import Board, PanelEvent
 from tools.emulator.flash import build_image
 from tools.emulator.provision import terminal_files
@@ -21,7 +23,7 @@ from tools.emulator.sam_reader import ReaderServer, SamReader
 from tools.pki.authority import create as create_authority
 
 SHIMING = (sys.executable, "-m", "tools.cli")
-ROOT = Path(__file__).parents[2]
+ORDER_S = 120  # longer than any part takes to come back
 
 
 class BrokerKind(StrEnum):
@@ -73,13 +75,15 @@ class Plant:
 
     async def place_order(self, order_id: str, device: str, msisdn: str) -> None:
         """Again until the agent has it: placing an order is idempotent."""
-        while True:
-            status, _ = await self._ask(
-                "POST", "/v1/orders", {"order_id": order_id, "device": device, "msisdn": msisdn}
-            )
-            if status in (200, 201):
-                return
-            await asyncio.sleep(0.2)
+        body = {"order_id": order_id, "device": device, "msisdn": msisdn}
+        try:
+            async with asyncio.timeout(ORDER_S):
+                while (answered := await self._ask("POST", "/v1/orders", body))[0] not in (200, 201):
+                    if 400 <= answered[0] < 500:  # asking again would not help
+                        raise error_of(answered[1])
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise PartFailed(f"the agent takes no order, see {self.folder / 'agent.log'}") from None
 
     async def order_state(self, order_id: str) -> dict[str, Any] | None:
         """None while the agent does not answer."""
@@ -114,7 +118,7 @@ class Plant:
     async def _start(self) -> None:
         self._pki = self.folder / "pki"
         create_authority(self._pki, self._names)
-        self.broker_port, self._orders_port, self._backend_port = free_port(), free_port(), free_port()
+        self.broker_port, self._orders_port, self._backend_port = free_ports(3)
         self._write_configurations()
         self.backend = self._process(
             "backend", "backend", "run", "--config", str(self.folder / "backend.toml"), "--json"
@@ -138,14 +142,20 @@ class Plant:
             await self._start_terminal(name)
 
     async def stop(self) -> None:
-        for terminal in self.terminals:
-            await terminal.board.stop()
-            await terminal.server.stop()
-        if self._orders:
-            await self._orders.close()
-        for part in (self.agent, self.broker, self.backend):
-            if part:
-                await part.stop()
+        """Each, whatever becomes of the others."""
+        async with contextlib.AsyncExitStack() as stack:
+            for part in (self.backend, self.broker, self.agent):  # the last goes first
+                if part:
+                    stack.push_async_callback(part.stop)
+            if self._orders:
+                stack.push_async_callback(self._orders.close)
+            for terminal in self.terminals:
+                stack.push_async_callback(terminal.server.stop)
+                stack.push_async_callback(terminal.board.stop)
+
+    async def watch(self) -> None:
+        """For as long as the plant runs; raises PartFailed as soon as a part is down for good."""
+        await asyncio.gather(*(part.watch() for part in (self.agent, self.broker, self.backend) if part))
 
     def _process(self, name: str, *arguments: str) -> Process:
         return Process(name, (*SHIMING, *arguments), self.folder / f"{name}.log")

@@ -57,8 +57,13 @@ class Process:
                 await self._ready.wait()
         except TimeoutError:
             raise PartFailed(f"{self.name} did not come up within {READY_S} s, see {self._log}") from None
-        if self._failure:
-            raise PartFailed(f"{self.name} {self._failure}, see {self._log}")
+        self._check()
+
+    async def watch(self) -> None:
+        """Until it is down for good: stopped, or raises PartFailed when it cannot be started again."""
+        if self._keeper is not None:
+            await asyncio.wait([self._keeper])
+        self._check()
 
     def kill(self) -> None:
         """SIGKILL; it comes back."""
@@ -69,8 +74,7 @@ class Process:
         if self._keeper is None:
             return
         self._keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._keeper
+        await asyncio.wait([self._keeper])
         self._ready.clear()
         process = self._process
         if process is None or process.returncode is not None:
@@ -82,19 +86,29 @@ class Process:
             process.kill()
             await process.wait()
 
+    def _check(self) -> None:
+        if self._failure:
+            raise PartFailed(f"{self.name} {self._failure}, see {self._log}")
+
     async def _keep(self) -> None:
+        """Until it fails: by itself, before it serves. Killed, at whatever moment, it is started again."""
         while True:
-            process = self._process = await self._spawn()
-            if not await self._serves(process):  # starting it again would not help
-                self._failure = f"ended with status {await process.wait()}"
+            try:
+                process = self._process = await self._spawn()
+            except OSError as error:
+                self._failure = f"cannot be started ({error.strerror})"
+                break
+            if await self._serves(process):
                 self._ready.set()
-                return
-            self._ready.set()
-            assert process.stdout is not None
-            await process.stdout.read()  # nothing more is expected there, and nothing may block it
-            await process.wait()
-            self._ready.clear()
+                assert process.stdout is not None
+                await process.stdout.read()  # nothing more is expected there, and nothing may block it
+                await process.wait()
+                self._ready.clear()
+            elif (status := await process.wait()) >= 0:
+                self._failure = f"ended with status {status}"
+                break
             await asyncio.sleep(RESTART_S)
+        self._ready.set()  # whoever waits for it finds the failure
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         with self._log.open("ab") as log:
@@ -119,11 +133,13 @@ class Process:
         return False
 
 
-def free_port() -> int:
-    """On loopback; free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    """On loopback; free at this moment, and different: each is held until all are found."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _is_ready_line(line: bytes) -> bool:

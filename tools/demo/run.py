@@ -51,14 +51,17 @@ async def play(plant: Plant, script: list[Customer], view: View) -> Account:
     for customer in script:
         line.put_nowait(customer)
     visits: list[Visit] = []
-    async with asyncio.TaskGroup() as group:
-        watcher = group.create_task(_watch(plant, visits, view.changed))
-        counters = [group.create_task(_serve(plant, terminal, line, visits, view)) for terminal in plant.terminals]
-        await asyncio.wait(counters)
-        for counter in counters:
-            counter.result()
-        await _until_delivered(plant, visits)
-        watcher.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            watchers = [group.create_task(plant.watch()), group.create_task(_watch(plant, visits, view.changed))]
+            await asyncio.wait(
+                [group.create_task(_serve(plant, terminal, line, visits, view)) for terminal in plant.terminals]
+            )
+            await _until_delivered(plant, visits)
+            for watcher in watchers:
+                watcher.cancel()
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures  # the first is what went wrong; the others are its consequences
     return account(visits, await plant.books())
 
 

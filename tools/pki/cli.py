@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Say what was made as one J
 Channel = Annotated[str, typer.Option(help="Channel id of the devices (渠道统一标识).")]
 
 
-@app.command()
+@app.command(epilog="Example: shiming pki init work/pki --device t-0001 --device t-0002")
 def init(
     directory: Annotated[Path, typer.Argument(help="Folder to make; one that has an authority is refused.")],
     device: Annotated[list[str] | None, typer.Option(help="Id of a device; may be given again.")] = None,
@@ -28,7 +28,7 @@ def init(
     _tell(directory, devices, as_json)
 
 
-@app.command()
+@app.command(epilog="Example: shiming pki add work/pki t-0003")
 def add(
     directory: Annotated[Path, typer.Argument(help="Folder of the authority.")],
     device: Annotated[str, typer.Argument(help="Id of the new device.")],
