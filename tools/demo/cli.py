@@ -12,8 +12,9 @@ import typer
 
 from host_agent.errors import ConfigError, words
 from tools.demo import view as views
-from tools.demo.plant import Plant
+from tools.demo.plant import BrokerKind, Plant
 from tools.demo.run import Account, play
+from tools.demo.script import Customer
 from tools.demo.script import customers as make_customers
 
 EXAMPLE = "Example: shiming demo --customers 20 --terminals 2 --json"
@@ -31,6 +32,10 @@ def demo(
         Path | None, typer.Option(help="Keep keys, databases, flash images and logs in this new folder.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Which synthetic people come.")] = 1,
+    heap: Annotated[str, typer.Option(help="Heap of each terminal; 192K is enough.")] = "2M",
+    broker: Annotated[
+        BrokerKind, typer.Option(help="In the agent's process, in one of its own, or mosquitto where it is installed.")
+    ] = BrokerKind.EMBEDDED,
 ) -> None:
     """Registrations from the card to the backend, on emulated terminals with the real firmware.
 
@@ -41,7 +46,8 @@ def demo(
         folder = Path(temporary) if keep is None else _make_new(keep)
         view = views.choose(as_json)
         try:
-            account = asyncio.run(run(folder, customers, terminals, seed, view))
+            plant = Plant(folder, terminals, broker=broker, heap=heap)
+            account = asyncio.run(run(plant, make_customers(customers, seed), view))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None  # SIGTERM: the same end as with Ctrl-C
         finally:
@@ -61,17 +67,17 @@ def _make_new(folder: Path) -> Path:
     return folder
 
 
-async def run(folder: Path, customers: int, terminals: int, seed: int, view: views.View) -> Account:
+async def run(plant: Plant, script: list[Customer], view: views.View) -> Account:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    view.say(f"Starting backend, broker, agent and {terminals} terminal{'s' if terminals > 1 else ''} ...")
-    async with Plant(folder, terminals) as plant:
+    view.say("Starting backend, broker, agent and terminals ...")
+    async with plant:
         for terminal in plant.terminals:
             view.say(
                 f"{terminal.name} is on {terminal.board.port}   (try: mpremote connect {terminal.board.port} fs ls)"
             )
-        return await play(plant, make_customers(customers, seed), view)
+        return await play(plant, script, view)
 
 
 def summary(account: Account) -> Iterator[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from tools.demo.cli import run, summary
+from tools.demo.plant import Plant
+from tools.demo.script import customers
 from tools.demo.view import LiveView
 
 WIDTH = 132
@@ -17,7 +19,7 @@ WIDTH = 132
 def main() -> None:
     view = LiveView(Console(file=io.StringIO()))
     with tempfile.TemporaryDirectory() as folder:
-        account = asyncio.run(run(Path(folder), 5, 1, 1, view))
+        account = asyncio.run(run(Plant(Path(folder), 1), customers(5, seed=1), view))
     view.close()
     picture = Console(record=True, width=WIDTH, file=io.StringIO())
     picture.print(view.table(), "", *summary(account), sep="\n", highlight=False)
