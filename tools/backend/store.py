@@ -14,8 +14,7 @@ from host_agent.sealed import Identity
 from tools.backend.appraisal import Genuine, Rejected
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-UPGRADE = Path(__file__).with_name("upgrade_1.sql")
-VERSION = 2
+VERSION = 1
 BUSY_S = 1.0  # nobody else writes the books; an inspector who reads them does not block us
 
 
@@ -39,12 +38,10 @@ class Books:
             self._db.execute("PRAGMA foreign_keys = ON")
             version = self._number("PRAGMA user_version")
             if version == 0:
-                self._run(SCHEMA)
-            elif version == 1:
-                self._run(UPGRADE)
+                self._db.executescript(f"BEGIN;\n{SCHEMA.read_text(encoding='utf-8')}\nCOMMIT;")
         except (OSError, sqlite3.Error) as error:
             raise ConfigError("database: the file is not a database that can be used") from error
-        if version not in (0, 1, VERSION):
+        if version not in (0, VERSION):
             raise ConfigError(f"database: made by version {version} of the books; this is version {VERSION}")
 
     def close(self) -> None:
@@ -81,9 +78,6 @@ class Books:
                 "SELECT sum(missing) FROM (SELECT max(seq) - count(*) AS missing FROM evidence GROUP BY kid)"
             ),
         }
-
-    def _run(self, script: Path) -> None:
-        self._db.executescript(f"BEGIN;\n{script.read_text(encoding='utf-8')}\nCOMMIT;")
 
     def _enter(self, appraisal: Genuine | Rejected, now: int) -> Entry:
         # Case 1: exactly these bytes are in the books already. First, so that a repeat stays a duplicate whatever
