@@ -1,6 +1,7 @@
 """The emulated board: the unix port of MicroPython under `tools/emulator/board.py`.
 
-The reader module is a socket, the panel and the watchdog are the supervisor's, by lines on the control pipe.
+The reader module is a socket; screen, buttons and the reader line's rate are a page of memory that the supervisor
+shares (`tools/emulator/page.py`); light, buzzer and watchdog are lines on the control pipe.
 """
 
 import asyncio
@@ -11,31 +12,66 @@ import select
 import time
 
 import control  # pyright: ignore[reportMissingImports] - exists on the emulated board only
+import uctypes
 from machine import reset, unique_id  # pyright: ignore[reportAttributeAccessIssue] - the supervisor's machine.py
+from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-LAST_GOOD = 2  # clock source, PROTOCOL.md section 3: an RTC that has been running on
+    from camera import Camera
+
+_LAST_GOOD = const(2)  # clock source, PROTOCOL.md section 3: an RTC that has been running on
+
+
+PAGE = {  # offsets: tools/emulator/page.py
+    "buttons": 0 | uctypes.UINT8,
+    "lid": 1 | uctypes.UINT8,
+    "baud": 4 | uctypes.UINT32,
+    "pictures": 8 | uctypes.UINT32,
+}
+_SCREEN_AT = const(4096)
+_WIDTH = const(320)
+_HEIGHT = const(240)
 
 
 class Hardware:
     board = "emulated"
     root = "/"
+    assets = "/rom/assets"
+    models = "/rom/models"
+    has_reader_power = True
+    has_tamper_switch = True
 
     def __init__(self) -> None:
         self.unique_id = unique_id()
-        self.boot_cause = os.getenv("SHIMING_RESET_CAUSE")
+        self.boot_cause = os.getenv("SHIMING_RESET_CAUSE") or "unknown"
+        place = os.getenv("SHIMING_PAGE_AT")
+        # an interpreter of the user's own shares no memory: no screen then, and nobody at the buttons
+        address = int(place.split()[0]) if place else uctypes.addressof(_LONELY_PAGE)
+        page: "Any" = uctypes.struct(address, PAGE, uctypes.LITTLE_ENDIAN)
         self.reader = ReaderPort("127.0.0.1", int(os.getenv("SHIMING_READER_PORT") or 0))
-        self.panel = Panel()
+        self.display = Display(page, address + _SCREEN_AT) if place else None
+        self.light = Light()
+        self.buzzer = Buzzer()
+        self.buttons = Buttons(page)
+        self.camera = _camera()
+        self._page = page
         self.watchdog = Watchdog()
-        self.clock = Clock(int(os.getenv("SHIMING_CLOCK_SOURCE") or LAST_GOOD))
+        self.clock = Clock(int(os.getenv("SHIMING_CLOCK_SOURCE") or _LAST_GOOD))
 
-    async def open_reader(self) -> "ReaderPort":
+    async def open_reader(self, baud: int) -> "ReaderPort":
         """The line to the reader module, opened anew. Raises OSError when there is no module."""
+        self._page.baud = baud
         await self.reader.open()
         return self.reader
+
+    def power_reader(self, is_on: bool) -> None:
+        control.send("reader-power %d" % is_on)
+
+    def is_opened(self) -> bool:
+        return self._page.lid != 0
 
     async def network_up(self) -> None:
         """Returns once there is a network: here, always."""
@@ -49,8 +85,20 @@ class Hardware:
         size, blocks, free = status[0], status[2], status[3]
         return size * free if free <= blocks else 0
 
+    def tell(self, state: str, code: str | None, value: int | None) -> None:
+        control.send("panel " + json.dumps((state, code, value)))
+
     def reset(self) -> None:
         reset()
+
+
+def _camera() -> "Camera | None":
+    place = os.getenv("SHIMING_CAMERA_AT")
+    if not place:
+        return None
+    from camera import Camera
+
+    return Camera(int(place.split()[0]))
 
 
 class ReaderPort:
@@ -96,9 +144,38 @@ class ReaderPort:
         return self._stream
 
 
-class Panel:
-    def show(self, state: str, code: str | None = None, value: int | None = None) -> None:
-        control.send("panel " + json.dumps((state, code, value)))
+class Display:
+    width = _WIDTH
+    height = _HEIGHT
+
+    def __init__(self, page: "Any", screen_at: int) -> None:
+        self._page = page
+        self._screen = memoryview(uctypes.bytearray_at(screen_at, _WIDTH * _HEIGHT * 2))
+
+    def blit(self, y: int, band: memoryview) -> None:
+        at = y * _WIDTH * 2
+        self._screen[at : at + len(band)] = band
+
+    def present(self) -> None:
+        self._page.pictures += 1
+
+
+class Light:
+    def set(self, rgb: int) -> None:
+        control.send("light %d" % rgb)
+
+
+class Buzzer:
+    def tone(self, hz: int) -> None:
+        control.send("tone %d" % hz)
+
+
+class Buttons:
+    def __init__(self, page: "Any") -> None:
+        self._page = page
+
+    def held(self) -> int:
+        return self._page.buttons
 
 
 class Watchdog:
@@ -126,6 +203,9 @@ class Clock:
     def set(self, seconds: int, source: int) -> None:
         self._offset_s = seconds - int(time.time())
         self.source = source
+
+
+_LONELY_PAGE = bytearray(_SCREEN_AT)
 
 
 def build() -> Hardware:
