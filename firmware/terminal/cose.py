@@ -12,10 +12,6 @@ from terminal.hkdf import hkdf_sha256
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
-
-    class Signer(Protocol):
-        def sign_digest(self, digest: bytes) -> bytes: ...
 
 
 SIZE_MAX_BYTES = 8192
@@ -54,12 +50,16 @@ def key_id(point: tuple[int, int]) -> bytes:
 # --- COSE_Sign1
 
 
-def sign1(payload: bytes, kid: bytes, signer: "Signer", typ: str | None = None, external_aad: bytes = b"") -> bytes:
+def sign1_parts(payload: bytes, kid: bytes, typ: str | None = None, external_aad: bytes = b"") -> tuple[bytes, bytes]:
+    """The protected headers, and the digest to be signed."""
     headers = {_ALG: _ES256, _KID: kid}
     if typ is not None:
         headers[_TYP] = typ
     protected = cbor.encode(headers)
-    signature = signer.sign_digest(_sign1_digest(protected, external_aad, payload))
+    return protected, _sign1_digest(protected, external_aad, payload)
+
+
+def sign1_token(protected: bytes, payload: bytes, signature: bytes) -> bytes:
     token = cbor.encode(cbor.Tag(_SIGN1, [protected, {}, payload, signature]))
     if len(token) > SIZE_MAX_BYTES:
         raise CoseError("longer than 8192 bytes")

@@ -19,6 +19,7 @@ _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _COMB_BITS = 2 * TEETH * COLUMNS
 _WINDOW_BITS = 4
 _WINDOW_TOP = 256  # a scalar has 257 bits once it is odd: digits at 0, 4 .. 256
+_combs = {}  # point -> its comb, of the keys that terminal.p256_known was told of
 
 
 # --- keys and points
@@ -120,17 +121,25 @@ def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
     if not (0 < r < N and 0 < s < N):
         return False
     w = _inverse(s, N)
-    steps = _plan(_WINDOW_TOP + 1)
-    _plan_point(steps, r * w % N, point)
+    comb = _combs.get(point)
+    if comb:
+        steps = _plan(COLUMNS)
+        _plan_comb(steps, r * w % N, comb)
+    else:
+        steps = _plan(_WINDOW_TOP + 1)
+        _plan_point(steps, r * w % N, point)
     _plan_base(steps, int.from_bytes(digest, "big") * w % N)
-    total = _walk(steps)
-    return total[2] != 0 and _affine(total)[0] % N == r
+    x, _, z = _walk(steps)
+    # x / z^2, taken modulo n, is r: without the inversion, and for both numbers below P that are r modulo n
+    square = z * z % P
+    return z != 0 and any([(number * square - x) % P == 0 for number in (r, r + N) if number < P])
 
 
 # --- scalar multiplication
 #
-# A plan lists, for each power of two, the points to be added there. Both ways of planning write the scalar with the
-# signs +1 and -1 alone (it is made odd by adding n), so that there is no zero digit to skip and no length to see.
+# A plan lists, for each power of two, what is to be added there: (table of points, digit), and not yet the points, as
+# those of a verification are 20 KB. Both ways of planning write the scalar with the signs +1 and -1 alone (it is made
+# odd by adding n), so that there is no zero digit to skip and no length to see.
 
 
 def _plan(size: int) -> list:
@@ -145,21 +154,28 @@ def _signs(k: int, size_bits: int) -> int:
 
 
 def _plan_base(steps: list, k: int) -> None:
-    """Adds k * G: a comb of two tables, each for one half of the rows (12 rows of 22 bits)."""
+    """Adds k * G."""
+    _plan_comb(steps, k, POINTS)
+
+
+def _plan_comb(steps: list, k: int, comb: "bytes | bytearray") -> None:
+    """Adds k times the comb's point: two tables, each for one half of the rows (12 rows of 22 bits)."""
     signs = f"{_signs(k, _COMB_BITS):0{_COMB_BITS}b}"
     rows = [signs[i : i + COLUMNS] for i in range(0, _COMB_BITS, COLUMNS)]
     for step in range(COLUMNS):
         digits = "".join([row[COLUMNS - 1 - step] for row in rows])
-        steps[step] += (_comb_point(1, int(digits[:TEETH], 2)), _comb_point(0, int(digits[TEETH:], 2)))
+        steps[step] += ((comb, 1 << TEETH | int(digits[:TEETH], 2)), (comb, int(digits[TEETH:], 2)))
 
 
-def _comb_point(table: int, digit: int) -> tuple[int, int]:
-    """The tables hold the digits with a leading +; the others are their negatives."""
+def _comb_point(comb: "bytes | bytearray", digit: int) -> tuple[int, int]:
+    """Above the digit's TEETH bits is its table's number. A table holds the digits that begin with +; the others are
+    their negatives."""
     half = 1 << (TEETH - 1)
+    table, digit = digit >> TEETH, digit & (2 * half - 1)
     index = digit - half if digit >= half else half - 1 - digit
     start = 64 * (table * half + index)
-    x = int.from_bytes(POINTS[start : start + 32], "big")
-    y = int.from_bytes(POINTS[start + 32 : start + 64], "big")
+    x = int.from_bytes(comb[start : start + 32], "big")
+    y = int.from_bytes(comb[start + 32 : start + 64], "big")
     return x, y if digit >= half else P - y
 
 
@@ -168,30 +184,32 @@ def _plan_point(steps: list, k: int, point: tuple[int, int]) -> None:
     odd = _odd_multiples(point)
     step = _WINDOW_TOP
     for character in f"{_signs(k, _WINDOW_TOP + _WINDOW_BITS):065x}":
-        digit = 2 * int(character, 16) - 15
-        x, y = odd[abs(digit) >> 1]
-        steps[step] += ((x, y if digit > 0 else P - y),)
+        steps[step] += ((odd, 2 * int(character, 16) - 15),)
         step -= _WINDOW_BITS
 
 
 def _odd_multiples(point: tuple[int, int]) -> list[tuple[int, int]]:
-    """Returns 1, 3 .. 15 times the point, made affine with one inversion for all (Montgomery's trick)."""
+    """Returns 1, 3 .. 15 times the point."""
     twice_x, twice_y = _affine(_double(point[0], point[1], 1))
     multiples = [(point[0], point[1], 1)]
-    products = [1]
     for _ in range(7):
-        x, y, z = _add(*multiples[-1], twice_x, twice_y)
-        multiples.append((x, y, z))
-        products.append(products[-1] * z % P)
+        multiples.append(_add(*multiples[-1], twice_x, twice_y))
+    return _affine_all(multiples)
+
+
+def _affine_all(points: list) -> list[tuple[int, int]]:
+    """One inversion for all (Montgomery's trick); none of them may be the point at infinity."""
+    products = [1]
+    for point in points:
+        products.append(products[-1] * point[2] % P)
     inverse = _inverse(products[-1], P)
     affine = []
-    for i in range(7, 0, -1):
-        x, y, z = multiples[i]
-        own = inverse * products[i - 1] % P
+    for i in range(len(points) - 1, -1, -1):
+        x, y, z = points[i]
+        own = inverse * products[i] % P
         inverse = inverse * z % P
         square = own * own % P
         affine.append((x * square % P, y * square * own % P))
-    affine.append(point)
     affine.reverse()
     return affine
 
@@ -201,7 +219,12 @@ def _walk(steps: list, mask: int = 1) -> tuple[int, int, int]:
     x, y, z = 1, 1, 0
     for points in reversed(steps):
         x, y, z = _double(x, y, z)
-        for point_x, point_y in points:
+        for table, digit in points:
+            if isinstance(table, list):  # of a window: odd multiples
+                point_x, point_y = table[abs(digit) >> 1]
+                point_y = point_y if digit > 0 else P - point_y
+            else:
+                point_x, point_y = _comb_point(table, digit)
             x, y, z = _add(x, y, z, point_x, point_y)
         if mask != 1:
             square = mask * mask % P
