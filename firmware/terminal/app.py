@@ -1,4 +1,5 @@
-"""Puts the terminal together and keeps it running: a task for the broker, a task for the customers at the counter."""
+"""Puts the terminal together and keeps it running: a task for the broker, one for the customers at the counter, one for
+screen and buttons."""
 
 import asyncio
 import gc
@@ -7,71 +8,123 @@ import os
 import tls
 
 from terminal import config as settings
+from terminal import log_record
 from terminal.claim import Boot
-from terminal.errors import ConfigInvalid, QueueError, QueueFull, ReaderError, TerminalError
+from terminal.errors import ConfigInvalid, QueueError, QueueFull, TerminalError
+from terminal.flight_log import FlightLog
 from terminal.orders import Orders
+from terminal.panel import Panel
 from terminal.queue import Queue
 from terminal.session import Session
 from terminal.signer import SoftwareSigner
 from terminal.station import Station
 from terminal.supervisor import Supervisor
 from terminal.uplink import Uplink
+from terminal.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from terminal.hardware import Beat, Hardware
+    from terminal.card_picture import CardPicture
+    from terminal.face_step import FaceStep
+    from terminal.hardware import Beat, Clock, Hardware
 
 DEBUG_ENABLED = 0  # EAT dbgstat: the REPL of this build is open
+LARGE_HEAP_BYTES = 393_216
 RETRY_S = 2
 IDLE_S = 0.3  # between two looks at the reader while no order waits
 
 
 async def run(hw: "Hardware") -> None:
     """For ever. `hw` is what boards/<board>/hw.py built."""
+    panel = Panel(hw)
+    supervisor = Supervisor(hw.watchdog, panel)
+    boot = Boot(_count_boot(), hw.random(8), False, DEBUG_ENABLED)
+    log = _flight_log(hw, boot)
+    panel.on_state = log.take
+    panel.show("starting")
+    await panel.settle()
     try:
         config = settings.load()
         secrets = settings.load_secrets()
         signer = SoftwareSigner.from_bytes(secrets.attest_key)
         context = _tls_context(secrets)
+        if gc.mem_alloc() + gc.mem_free() >= LARGE_HEAP_BYTES:
+            from terminal import p256_known  # 6 KB, for receipts checked in less than half the time
+
+            p256_known.remember(config.agent_point)
         queue = Queue()
         queue.open()
+        counter_beat = supervisor.beat_of("counter")
+        face = _face_step(hw, panel, config, counter_beat)
     except TerminalError as error:
-        hw.panel.show("fault", error.code)
+        panel.show("fault", error.code)
+        await panel.settle()
         raise
-    boot = Boot(_count_boot(), hw.random(8), False, DEBUG_ENABLED)
-    supervisor = Supervisor(hw.watchdog, hw.panel)
+    panel.speak(config.language)
+    log.identify(config.ueid, boot, signer)
     orders = Orders(config, queue, hw.clock)
-    uplink = Uplink(hw, config, queue, context, orders.take, supervisor.beat_of("uplink"))
-    station = Station(hw, supervisor.beat_of("counter"))
-    session = Session(hw, config, boot, station, queue, signer, uplink)
+    uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log)
+    picture = _card_picture() if face else None
+    station = Station(hw, counter_beat, picture.feed if picture else None)
+    session = Session(hw, panel, config, boot, station, queue, signer, uplink, face, picture)
+    panel.on_start = uplink.hurry
     gc.collect()
+    supervisor.start("panel", lambda: panel.run(supervisor.beat_of("panel")))
     supervisor.start("uplink", uplink.run)
-    supervisor.start("counter", lambda: serve(hw, orders, station, session, supervisor.beat_of("counter")))
-    await supervisor.watch()
+    supervisor.start("counter", lambda: serve(panel, hw.clock, orders, station, session, counter_beat))
+    await supervisor.watch(log.watch)
 
 
-async def serve(hw: "Hardware", orders: Orders, station: Station, session: Session, beat: "Beat") -> None:
+async def serve(panel: Panel, clock: "Clock", orders: Orders, station: Station, session: Session, beat: "Beat") -> None:
     """One customer after the other."""
-    try:
-        await station.start()
-    except ReaderError as error:
-        hw.panel.show("fault", error.code)  # seen before the first customer comes; their session tries again
     while True:
-        hw.panel.show("ready")
-        order = None
+        panel.show("clock", None, clock.source)
+        panel.show("idle")
+        order = shown = None
         while order is None:
             beat()
-            await station.look_after()
+            fault = await station.look_after()
+            if fault != shown:
+                shown = fault
+                panel.show("fault" if fault else "idle", fault)
             order = await orders.next(IDLE_S)
+        panel.show("clock", None, clock.source)  # the order may have set it
         try:
             await session.run(order)
         except QueueFull as error:
             # The order stays with the agent, which sends it again: once there is room it runs.
-            hw.panel.show("fault", error.code)
+            panel.show("fault", error.code)
             await asyncio.sleep(RETRY_S)
         except QueueError as error:
-            hw.panel.show("fault", error.code)
+            panel.show("fault", error.code)
             raise
+
+
+def _flight_log(hw: "Hardware", boot: Boot) -> FlightLog:
+    """With this boot in it, and what is not as it was at the boot before."""
+    log = FlightLog(hw)
+    log.note(log_record.BOOT, hw.boot_cause, boot.count)
+    log.compare(log_record.FIRMWARE, VERSION.replace(".", "-"))
+    log.compare(log_record.CONFIGURATION, settings.fingerprint())
+    return log
+
+
+def _face_step(hw: "Hardware", panel: Panel, config: settings.Config, beat: "Beat") -> "FaceStep | None":
+    """None on a board without a camera, which has no memory for it either. Raises TerminalError."""
+    if hw.camera is None:
+        if config.face != "none":
+            raise ConfigInvalid("face.require: this board has no camera")
+        return None
+    from terminal.face import engine
+    from terminal.face_step import FaceStep
+
+    return FaceStep(hw.camera, panel, beat, engine.load(hw.models), config.face)
+
+
+def _card_picture() -> "CardPicture":
+    from terminal.card_picture import CardPicture
+
+    return CardPicture()
 
 
 def _tls_context(secrets: settings.Secrets) -> "tls.SSLContext":

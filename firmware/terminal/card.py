@@ -134,23 +134,41 @@ def decode_text(data: "bytes | bytearray | memoryview", start: int, size: int) -
 
     By hand: MicroPython has no utf-16 codec, and its rstrip() takes padding byte by byte, which tears Chinese apart.
     """
-    units = [data[at] | data[at + 1] << 8 for at in range(start, start + size, 2)]
-    while units and units[-1] in _PADDING:
-        units.pop()
-    chars = []
+    end = start + size
+    while end > start and (data[end - 2] | data[end - 1] << 8) in _PADDING:
+        end -= 2
+    utf8 = bytearray((end - start) // 2 * 3)  # all in one piece: a torn heap has room for no list of characters
+    used = 0
     damaged = False
-    at = 0
-    while at < len(units):
-        unit = units[at]
-        at += 1
-        if 0xD800 <= unit < 0xDC00 and at < len(units) and 0xDC00 <= units[at] < 0xE000:
-            unit = 0x10000 + ((unit & 0x3FF) << 10) + (units[at] & 0x3FF)
-            at += 1
-        elif 0xD800 <= unit < 0xE000:
-            unit = 0xFFFD
-            damaged = True
-        chars.append(chr(unit))
-    return "".join(chars), damaged
+    at = start
+    while at < end:
+        unit = data[at] | data[at + 1] << 8
+        at += 2
+        if 0xD800 <= unit < 0xE000:
+            low = data[at] | data[at + 1] << 8 if at < end else 0
+            if unit < 0xDC00 and 0xDC00 <= low < 0xE000:
+                unit = 0x10000 + ((unit & 0x3FF) << 10) + (low & 0x3FF)
+                at += 2
+            else:
+                unit = 0xFFFD
+                damaged = True
+        used = _put_utf8(utf8, used, unit)
+    text = str(memoryview(utf8)[:used], "utf-8")
+    utf8[:used] = bytes(used)
+    return text, damaged
+
+
+def _put_utf8(utf8: bytearray, at: int, unit: int) -> int:
+    """Where the next character goes. Not by chr(): MicroPython keeps every character made so for good."""
+    if unit < 0x80:
+        utf8[at] = unit
+        return at + 1
+    size = 2 if unit < 0x800 else 3 if unit < 0x10000 else 4
+    for place in range(at + size - 1, at, -1):
+        utf8[place] = 0x80 | unit & 0x3F
+        unit >>= 6
+    utf8[at] = (0xF00 >> size & 0xFF) | unit
+    return at + size
 
 
 def is_digits(text: str) -> bool:

@@ -171,13 +171,23 @@ def _text(raw: bytes) -> str:
         text = str(raw, "utf-8")
     except UnicodeError:
         raise CborError("text is not UTF-8") from None
-    # MicroPython lets overlong forms, surrogates and points beyond U+10FFFF through.
-    size_bytes = 0
-    for character in text:
-        point = ord(character)
-        if 0xD800 <= point < 0xE000 or point > 0x10FFFF:
-            raise CborError("text is not UTF-8")
-        size_bytes += 1 if point < 0x80 else 2 if point < 0x800 else 3 if point < 0x10000 else 4
-    if size_bytes != len(raw):
+    if not _is_strict(raw):
         raise CborError("text is not UTF-8")
     return text
+
+
+def _is_strict(raw: bytes) -> bool:
+    """MicroPython lets overlong forms, surrogates and points beyond U+10FFFF through. By bytes: it keeps for good every
+    character that a loop over a text has seen."""
+    rest = point = least = 0
+    for byte in raw:
+        if rest:
+            rest -= 1
+            point = point << 6 | byte & 0x3F
+            if not rest and (point < least or 0xD800 <= point < 0xE000 or point > 0x10FFFF):
+                return False
+        elif byte >= 0xC0:
+            rest = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
+            point = byte & 0x3F >> rest
+            least = 0x80 if rest == 1 else 0x800 if rest == 2 else 0x10000
+    return not rest

@@ -23,22 +23,35 @@ SEQ, PREV, RESULTS, IDENTITY, CLOCK = -70001, -70002, -70003, -70004, -70006
 
 METHOD_SAM_MODULE = 1
 
-# What this firmware cannot do yet, said in the claim.
-NO_FACE_ENGINE = [None, "no-face-engine"]
-
 # Identity map: the keys of terminal.card.FIELDS, in their order
 _FIELD_KEYS = b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0d\x0e\x0f\x10\x11\x12\x13"
 
 # What a card read to the end gave, without a word of who it is; `document` and `validity` as in terminal.card.
-Reading = namedtuple("Reading", ("document", "attempts", "is_number_right", "validity", "age_ms"))
+Reading = namedtuple("Reading", ("document", "attempts", "is_number_right", "validity"))
 Boot = namedtuple("Boot", ("count", "seed", "is_oem_booted", "debug_status"))
 Clock = namedtuple("Clock", ("was_offline", "source", "uncertainty_s"))
+# Of the face: `liveness`, `match` and `models` as in the results map; `reason` of a refusal, or None
+Findings = namedtuple("Findings", ("liveness", "match", "models", "reason"))
+
+# Why nothing was performed
+NO_CAMERA, NOT_REACHED = "no-camera", "not-reached"
 
 
-def results(order: "Order", sam_id: "str | None", reading: "Reading | None", reason: "str | None") -> dict:
-    """The results map. `sam_id` is None when no reader answered, `reading` when no card was read,
-    `reason` when there is nothing to refuse."""
-    found = {3: NO_FACE_ENGINE, 4: NO_FACE_ENGINE, 5: order.channel, 9: order.id}
+def no_face(reason: str) -> Findings:
+    return Findings([None, reason], [None, reason], None, None)
+
+
+def results(
+    order: "Order",
+    sam_id: "str | None",
+    reading: "Reading | None",
+    age_ms: "int | None",
+    face: Findings,
+    reason: "str | None",
+) -> dict:
+    """The results map. `sam_id` is None when no reader answered, `reading` when no card was read, which was found
+    `age_ms` ago; `reason` when there is nothing to refuse."""
+    found = {3: face.liveness, 4: face.match, 5: order.channel, 9: order.id}
     if sam_id:
         found[10] = sam_id
     if reading:
@@ -46,9 +59,11 @@ def results(order: "Order", sam_id: "str | None", reading: "Reading | None", rea
         found[2] = METHOD_SAM_MODULE
         found[7] = reading.attempts
         found[11] = [reading.is_number_right, reading.validity]
-        found[12] = reading.age_ms
+        found[12] = age_ms
     if reason:
         found[8] = reason
+    if face.models:
+        found[13] = face.models
     return found
 
 

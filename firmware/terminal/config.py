@@ -4,8 +4,9 @@
 attestation key. A wrong setting stops the start with its name, before a customer is asked for anything.
 """
 
+import hashlib
 import json
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections import namedtuple
 
 from terminal import cose, p256
@@ -28,6 +29,8 @@ Config = namedtuple(
         "agent_point",  # (x, y): signs orders and receipts
         "backend_kid",
         "backend_point",  # (x, y): identity data is sealed to it
+        "face",  # what a registration must have: "match" with the card's picture, "live", or "none"
+        "language",  # of the screen until somebody presses the button: "zh" or "en"
     ),
 )
 
@@ -56,6 +59,12 @@ def parse(raw: dict) -> Config:
     port = _item(raw, "broker.port")
     if not isinstance(port, int) or not 1 <= port <= 65535:
         raise ConfigInvalid("broker.port: 1 to 65535")
+    face = _item(raw, "face.require") if "face" in raw else "match"
+    if face not in ("match", "live", "none"):
+        raise ConfigInvalid("face.require: match, live or none")
+    language = raw.get("language", "zh")
+    if language not in ("zh", "en"):
+        raise ConfigInvalid("language: zh or en")
     return Config(
         device,
         tenant,
@@ -71,7 +80,18 @@ def parse(raw: dict) -> Config:
         agent_point,
         backend_kid,
         backend_point,
+        face,
+        language,
     )
+
+
+def fingerprint(path: str = "/config.json") -> str:
+    """Of the file, whatever is in it: 16 hexadecimal digits, "missing" without one."""
+    try:
+        with open(path, "rb") as file:
+            return hexlify(hashlib.sha256(file.read()).digest()[:8]).decode()
+    except OSError:
+        return "missing"
 
 
 def load_secrets() -> Secrets:

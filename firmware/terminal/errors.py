@@ -89,6 +89,12 @@ class CardTimeout(CardError):
     code = "card-timeout"
 
 
+class Cancelled(TerminalError):
+    """By the button, before anything was signed."""
+
+    code = "cancelled"
+
+
 # --- order, storage, link, configuration
 
 
@@ -108,6 +114,12 @@ class QueueFull(QueueError):
     code = "queue-full"
 
 
+class QueueOverdue(QueueFull):
+    """The oldest record is too old: nothing more is taken on until it is delivered."""
+
+    code = "queue-overdue"
+
+
 class MqttError(TerminalError):
     code = "mqtt-malformed"
 
@@ -118,3 +130,7 @@ class LinkDown(TerminalError):
 
 class ConfigInvalid(TerminalError):
     code = "config-invalid"
+
+
+class AssetInvalid(TerminalError):
+    code = "asset-invalid"

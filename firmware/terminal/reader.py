@@ -1,11 +1,11 @@
 """Driver of the SAM-V reader module: start, find, select, read; reader facts sections 1.5 and 2.
 
 One task owns a Reader. Every read needs its own find and select, so whatever fails goes back to find. A card that has
-been read answers "no card" on most modules while it still lies there; others find it again: `read_card` and
-`wait_removed` settle which presentation of a card is a new one. Personal data is overwritten at every find.
+been read answers "no card" on most modules while it still lies there (its numbers can still be read); others find it
+again: `read_card` and `wait_removed` settle which presentation of a card is a new one. Personal data is overwritten at
+every find, and when a read fails or is cancelled.
 """
 
-import asyncio
 import hashlib
 from collections import namedtuple
 
@@ -23,15 +23,18 @@ from terminal.errors import (
     ReaderTimeout,
     ReaderUnauthorised,
 )
-from terminal.samv_line import LIMITS_MS, SILENCE_MS, Line
-from terminal.ticks import ticks_add, ticks_diff, ticks_ms
+from terminal.samv_line import BAUD, LIMITS_MS, SILENCE_MS, Line
+from terminal.ticks import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
-READY_MS = 3000  # power-on or reset, until the status is 90
+CHECK_MS = 1000  # for a module that has answered before
+READY_MS = 4500  # power-on or reset, until the status is 90
 STATUS_POLL_MS = 200
 SAM_ID_READS = 5
 RESTARTS = 3  # at find, for one presentation of a card
+MISSES = 10  # finds, before a card is looked for that the module has read for nobody: on a late command, before a reset
+PHOTO_BYTES = 1024
 
-_NO_TEXT = bytes(TEXT_BYTES)
+_ZEROS = bytes(TEXT_BYTES)
 _CARD_ERRORS = {
     samv.BAD_COMMAND: CardRemoved,  # the module has lost its state
     samv.UNRECOGNISED: CardRemoved,  # after a reset the card can be tried again
@@ -47,8 +50,8 @@ _CARD_ERRORS = {
 }
 _READER_ERRORS = {samv.SELF_TEST_FAILED: ReaderSelfTest, samv.UNAUTHORISED: ReaderUnauthorised}
 
-# `text` is the reader's own buffer: the next find overwrites it. `answer_ms`: how much of the read was spent waiting
-# for the module's answers.
+# `text` and `photo` are the reader's own buffers: the next find overwrites them. `answer_ms`: how much of the read was
+# spent waiting for the module's answers.
 CardData = namedtuple("CardData", ("text", "photo", "addresses", "answer_ms"))
 
 TYPE_CHECKING = False
@@ -59,31 +62,59 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """`on_command` is called before each command: it tells a watchdog that waiting for a customer is life, too."""
+    """`on_command` tells a watchdog that waiting for a customer is life, too: it is called every few seconds at least.
+
+    `on_picture` is given what some modules append to a card's photo, piece by piece while it is read; b"" means forget.
+    `presence` is what a card that is not found any more is asked for, to tell whether it still lies there; None: never.
+    """
 
     def __init__(
         self,
         stream: "Stream",
         on_command: "Callable[[], None] | None" = None,
+        baud: int = BAUD,
+        on_picture: "Callable[[bytes | memoryview], None] | None" = None,
         poll_ms: int = 300,
         same_card_ms: int = 3000,
+        presence: "tuple[int, int] | None" = samv.READ_NUMBERS,
         limits_ms: "dict[tuple[int, int], int]" = LIMITS_MS,
         silence_ms: int = SILENCE_MS,
     ) -> None:
         self.attempts = 0  # finds that led to a select, of the last read_card(); holds also when it raised
-        self._line = Line(stream, on_command, limits_ms, silence_ms)
+        self.is_left_lying = False  # by the last find(): a card that the module has read already
+        self._line = Line(stream, on_command, baud, limits_ms, silence_ms, on_picture)
+        self._on_picture = on_picture
         self._poll_ms = poll_ms
         self._same_card_ms = same_card_ms
+        self._presence = presence
         self._text = bytearray(TEXT_BYTES)
+        self._photo = bytearray(PHOTO_BYTES)
         self._needs_reset = False
         self._failures = 0  # of this presentation: since a find has missed the card
         self._last_card = b""  # digest of the card read last, until it has been away
         self._last_seen_ms = 0
         self._was_away = False  # a find has missed it since
+        self._misses = 0  # finds in a row without a card
 
-    async def start(self) -> str:
+    @property
+    def has_answered(self) -> bool:
+        """At this rate there is a module, well or not."""
+        return self._line.has_answered
+
+    def open(self, stream: "Stream", baud: int) -> None:
+        """After a fault: the module anew. Which card was read last is not forgotten, it may still lie there."""
+        self.clear()
+        self._needs_reset = False
+        self._line.open(stream, baud)
+
+    def close(self) -> None:
+        """Nothing of the card is left, and nobody reads the stream."""
+        self.clear()
+        self._line.close()
+
+    async def start(self, ready_ms: int = READY_MS) -> str:
         """The module's SAM-ID, once it answers and has given the same one twice: the first reads can be wrong (1.7)."""
-        await self._wait_ready()
+        await self._wait_ready(ready_ms)
         previous = b""
         for _ in range(SAM_ID_READS):
             answer = await self._ask(samv.SAM_ID)
@@ -95,23 +126,31 @@ class Reader:
             previous = sam_id
         raise ReaderError("SAM-ID differs from read to read")
 
+    async def check(self) -> None:
+        """Raises ReaderError when the module no longer answers."""
+        await self._wait_ready(CHECK_MS)
+
     async def find(self) -> bool:
         """One look for a card. On strict modules a card that was read stays unfound until it is lifted."""
         self.clear()
         if self._needs_reset:
-            self._needs_reset = False
             await self._ask(samv.RESET)
-            await self._wait_ready()
+            await self._wait_ready(READY_MS)
+            self._needs_reset = False
         answer = await self._ask(samv.FIND)
         if answer is None:
             return False
         is_found = answer.sw3 == samv.FOUND
-        if not is_found:
-            error = _error(answer)
+        if answer.sw3 in (samv.NO_CARD, samv.NOT_FOUND_YET):
+            self._failures = 0
+            self._misses += 1
+            await self._look_closer()
+        else:
+            self.is_left_lying = False
+            self._misses = 0
+            error = None if is_found else _error(answer)
             if isinstance(error, ReaderError):
                 raise error
-            self._was_away = True
-            self._failures = 0
         if self._was_away and ticks_diff(ticks_ms(), self._last_seen_ms) >= self._same_card_ms:
             self._last_card = b""
         self._line.answer_ms = 0
@@ -129,6 +168,13 @@ class Reader:
         "found", "reading"; "lost" when the card must be lifted or put down anew; "repeat" when it is the card read
         before, which has not been away for `same_card_ms`.
         """
+        try:
+            return await self._read_card(deadline_ms, on_event)
+        except BaseException:  # cancelled, too
+            self.clear()
+            raise
+
+    async def _read_card(self, deadline_ms: int, on_event: "Callable[[str], None]") -> tuple:
         self.attempts = 0
         failure = CardTimeout("nobody came")
         said = ""
@@ -147,6 +193,11 @@ class Reader:
                     return data, self.attempts, found_ms
                 said = "repeat"
                 on_event(said)
+            elif self.is_left_lying:
+                event = "lost" if self._was_away or not self._last_card else "repeat"
+                if said != event:
+                    said = event
+                    on_event(said)
             elif said == "reading" or (is_found and said != "lost"):
                 said = "lost"
                 on_event(said)
@@ -173,17 +224,36 @@ class Reader:
     def clear(self) -> None:
         """Overwrites what was read; the digest that tells a card lying there stays."""
         self._line.clear()
-        self._text[:] = _NO_TEXT
+        self._text[:] = _ZEROS
+        for at in range(0, PHOTO_BYTES, len(_ZEROS)):
+            self._photo[at : at + len(_ZEROS)] = _ZEROS
+        if self._on_picture:
+            self._on_picture(b"")
 
-    async def _wait_ready(self) -> None:
-        end_ms = ticks_add(ticks_ms(), READY_MS)
+    async def _look_closer(self) -> None:
+        """A strict module does not find a card again that it has read, while it lies there (section 2.2)."""
+        is_expected = self.is_left_lying or (self._last_card and not self._was_away)
+        self.is_left_lying = False
+        if self._presence and (is_expected or self._misses % MISSES == 0):
+            answer = await self._ask(self._presence)
+            if answer is None:
+                self._presence = None  # a module that does not know the command: 2 s for nothing, once
+            else:
+                self.is_left_lying = answer.sw3 in (samv.OK, samv.NO_CONTENT)
+        if self.is_left_lying and not self._was_away:
+            self._last_seen_ms = ticks_ms()
+        else:
+            self._was_away = True
+
+    async def _wait_ready(self, ready_ms: int) -> None:
+        end_ms = ticks_add(ticks_ms(), ready_ms)
         while True:
             answer = await self._ask(samv.STATUS)
             if answer is not None and _is_ok(answer):
                 return
             if ticks_diff(end_ms, ticks_ms()) <= 0:
                 raise ReaderTimeout("not ready")
-            await asyncio.sleep(STATUS_POLL_MS / 1000)
+            await sleep_ms(STATUS_POLL_MS)
 
     async def _attempt(self, on_event: "Callable[[str], None]") -> CardData:
         on_event("found")
@@ -206,13 +276,17 @@ class Reader:
         text, photo = samv.parse_base(_require_ok(answer).data)
         if len(text) != TEXT_BYTES:
             raise CardMalformed("text block of %d bytes" % len(text))
+        if len(photo) > PHOTO_BYTES:
+            raise CardMalformed("photo of %d bytes" % len(photo))
         self._text[:] = text
-        photo = bytes(photo)
+        photo_bytes = len(photo)
+        self._photo[:photo_bytes] = photo
         answer = await self._ask(samv.READ_ADDRESS)
         addresses = ()
         if answer is None or answer.sw3 != samv.NO_CONTENT:
             addresses = tuple(samv.parse_addresses(_require_ok(answer).data))
-        return CardData(self._text, photo, addresses, self._line.answer_ms)
+        self._line.clear()
+        return CardData(self._text, memoryview(self._photo)[:photo_bytes], addresses, self._line.answer_ms)
 
     def _is_new(self, text: bytearray) -> bool:
         digest = hashlib.sha256(text).digest()
@@ -224,7 +298,7 @@ class Reader:
         return is_new
 
     async def _pause(self) -> None:
-        await asyncio.sleep(self._poll_ms / 1000)
+        await sleep_ms(self._poll_ms)
 
     async def _ask(self, command: "tuple[int, int]") -> "samv.Response | None":
         answer = await self._line.ask(command)

@@ -6,7 +6,7 @@ it answers: its length is the only hint.
 
 from collections import namedtuple
 
-from terminal.card import decode_text, is_date
+from terminal.card import TEXT_BYTES, decode_text, is_date
 from terminal.errors import CardMalformed, ReaderError
 
 PREAMBLE = b"\xaa\xaa\xaa\x96\x69"
@@ -19,6 +19,7 @@ FIND = (0x20, 0x01)
 SELECT = (0x20, 0x02)
 READ_BASE = (0x30, 0x01)
 READ_ADDRESS = (0x30, 0x03)
+READ_NUMBERS = (0x30, 0x05)  # of the card, not of its holder
 
 # SW3, section 1.5
 OK = 0x90
@@ -53,6 +54,7 @@ _DATA_BYTES = {
     FIND: (4,),
     SELECT: (8,),
     READ_ADDRESS: (_ADDRESS_BYTES, 2 * _ADDRESS_BYTES, 3 * _ADDRESS_BYTES, 4 * _ADDRESS_BYTES),
+    READ_NUMBERS: (28,),
 }
 
 # `data` is a view into the decoder's buffer: it holds until the next feed() or clear()
@@ -69,12 +71,13 @@ def can_answer(asked: "tuple[int, int]", response: Response) -> bool:
     """False for what must be a late answer to an earlier command. An error has no data and may answer anything, but
     "no such content" only a command that asked for content."""
     size = len(response.data)
-    if response.sw3 == NO_CONTENT and asked not in (READ_BASE, READ_ADDRESS):
+    if response.sw3 == NO_CONTENT and asked not in (READ_BASE, READ_ADDRESS, READ_NUMBERS):
         return False
     if response.sw3 != (FOUND if asked == FIND else OK):
         return size == 0 and response.sw3 not in (OK, FOUND)
     if asked == READ_BASE:
-        return size > 4 * _ADDRESS_BYTES  # parse_base() tells the rest
+        # a photo may be missing; parse_base() tells the rest
+        return size >= 4 + TEXT_BYTES and size not in _DATA_BYTES[READ_ADDRESS]
     return size in _DATA_BYTES[asked]
 
 
@@ -118,6 +121,10 @@ class Decoder:
         """Of the frame that has begun to arrive; 0 between frames."""
         return self._start + self._frame_bytes() - self._end if self._has_header() else 0
 
+    def rest(self) -> memoryview:
+        """What has arrived behind the last frame; holds until the next feed() or clear()."""
+        return self._view[self._start : self._end]
+
     def clear(self) -> None:
         """Forgets and overwrites everything received, views that were handed out included."""
         for at in range(0, _BUFFER_BYTES, len(_ZEROS)):
@@ -154,11 +161,17 @@ def parse_base(data: "bytes | memoryview") -> tuple:
 
 
 def parse_addresses(data: "bytes | memoryview") -> "list[str]":
-    """Of 30 03, in the reader's order; a record of spaces is none."""
+    """Of 30 03, in the reader's order; a record of spaces is none, one with half a character refuses them all."""
     if not data or len(data) % _ADDRESS_BYTES:
         raise CardMalformed("30 03 of %d bytes" % len(data))
-    addresses = [decode_text(data, at, _ADDRESS_BYTES)[0] for at in range(0, len(data), _ADDRESS_BYTES)]
-    return [address for address in addresses if address]
+    addresses = []
+    for at in range(0, len(data), _ADDRESS_BYTES):
+        address, is_damaged = decode_text(data, at, _ADDRESS_BYTES)
+        if is_damaged:
+            raise CardMalformed("a character that cannot be decoded")  # better no record than one with a wrong address
+        if address:
+            addresses.append(address)
+    return addresses
 
 
 def sam_id_text(data: "bytes | memoryview") -> str:

@@ -1,14 +1,15 @@
-"""The serial line to a SAM-V module: one command out, its answer in. Reader facts sections 2.3 and 2.4.
+"""The serial line to a SAM-V module: one command out, its answer in. Reader facts sections 1.6, 2.3 and 2.4.
 
 An answer does not name its command. So the line is flushed before each one and must be silent after a missing answer,
-and an answer of the wrong length is a late one.
+and an answer of the wrong length is a late one. One task reads the stream, all the time: a read that is cancelled at a
+time limit can take bytes with it.
 """
 
 import asyncio
 
 from terminal import samv
 from terminal.errors import ReaderError, ReaderTimeout
-from terminal.ticks import ticks_add, ticks_diff, ticks_ms
+from terminal.ticks import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # To the first byte of the answer, section 2.3
 LIMITS_MS = {
@@ -19,12 +20,19 @@ LIMITS_MS = {
     samv.SELECT: 1500,
     samv.READ_BASE: 3000,
     samv.READ_ADDRESS: 2000,
+    samv.READ_NUMBERS: 2000,
 }
 BAUD = 115200
 SILENCE_MS = 100  # in a frame: it has broken off; after a missing answer: none is under way (USB bursts take 16 ms)
-FLUSH_MS = 1
-FLUSH_MAX_MS = 1000  # a line that never falls silent is not waited for
+FLUSH_MAX_MS = 1000  # and the line time of what may be on its way: a line that never falls silent is not waited for
+FRAME_BYTES = 2400
+PICTURE_BYTES = 40_960  # a BMP has 38,862
+PICTURE_LEAST_BYTES = 1024
+GAP_MS = 20  # between a frame and what stands behind it: one USB burst
+FIFO_BYTES = 128  # a UART may hand over no fewer
 CHUNK_BYTES = 256
+POLL_MS = 5
+BEAT_MS = 1000
 TIMEOUTS = 5  # in a row: the module is gone
 
 TYPE_CHECKING = False
@@ -35,30 +43,62 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """For one task. `on_command` is called before each command: waiting for a customer is life, too."""
+    """For one task. `on_command` is called before each command and every second of a flush: waiting is life, too.
+
+    `on_trailing` is given what some modules send behind the frame of 30 01, piece by piece, each for the call only.
+    """
 
     def __init__(
         self,
         stream: "Stream",
-        on_command: "Callable[[], None] | None",
-        limits_ms: "dict[tuple[int, int], int]",
-        silence_ms: int,
+        on_command: "Callable[[], None] | None" = None,
+        baud: int = BAUD,
+        limits_ms: "dict[tuple[int, int], int]" = LIMITS_MS,
+        silence_ms: int = SILENCE_MS,
+        on_trailing: "Callable[[bytes | memoryview], None] | None" = None,
     ) -> None:
         # spent waiting, from a command being sent to its answer being complete; the reader resets it
         self.answer_ms = 0
-        self._stream = stream
+        self.has_answered = False  # since it was opened
         self._on_command = on_command
         self._limits_ms = limits_ms
-        self._silence_ms = silence_ms
+        self._least_silence_ms = silence_ms
+        self._on_trailing = on_trailing
         self._decoder = samv.Decoder()
         self._is_asking = False
-        self._is_clean = False  # no answer can be under way
+        self._pump = None
+        self.open(stream, baud)
+
+    def open(self, stream: "Stream", baud: int) -> None:
+        """From now on this stream, at this rate, with the buffers of before. A line that was lost needs it."""
+        self.close()
+        self.has_answered = False
+        self._stream = stream
+        self._baud = baud
+        self._silence_ms = max(self._least_silence_ms, 2 * self._line_ms(FIFO_BYTES))
+        self._fault = ""
         self._timeouts = 0  # in a row
+        self._is_clean = False  # no answer can be under way
+        self._is_trailing = False  # what comes now stands behind a frame of 30 01, and is offered
+        self._passing_bytes = FRAME_BYTES  # may have to pass before the next command
+        self._unasked_bytes = 0  # since the last answer
+        self._appended_bytes = 0  # the last time that bytes stood behind a frame
+        self._last_byte_ms = ticks_ms()
+        self._awaited = None  # the command whose answer is awaited
+        self._answer = None
+        self._bad_frames = 0
+        self._frame_end_ms = None  # while a frame is arriving: when it must be complete
+
+    def close(self) -> None:
+        """No one reads the stream any more; the stream itself is its owner's to close."""
+        if self._pump:
+            self._pump.cancel()
+            self._pump = None
 
     async def ask(self, command: "tuple[int, int]") -> "samv.Response | None":
         """The answer, which holds until the next ask() or clear(); None when there was no whole one.
 
-        ReaderTimeout at the fifth None in a row.
+        ReaderTimeout at the fifth None in a row. May be cancelled: the next command flushes what is still to come.
         """
         if self._is_asking:
             raise ReaderError("two tasks at one reader")
@@ -68,6 +108,7 @@ class Line:
             if answer is not None and answer.sw3 in (samv.BAD_CHECKSUM, samv.BAD_LENGTH):
                 answer = await self._exchange(command)  # our frame was damaged on the way: once more
         finally:
+            self._awaited = None
             self._is_asking = False
         self._timeouts = self._timeouts + 1 if answer is None else 0
         if self._timeouts >= TIMEOUTS:
@@ -76,67 +117,150 @@ class Line:
         return answer
 
     def clear(self) -> None:
-        """Overwrites everything received."""
+        """Overwrites everything received; what still comes is nobody's."""
         self._decoder.clear()
+        self._answer = None
+        self._is_trailing = False
 
     async def _exchange(self, command: "tuple[int, int]") -> "samv.Response | None":
-        if self._on_command:
-            self._on_command()
+        if self._fault:
+            raise ReaderError(self._fault)
+        self._beat()
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._read_stream())
         await self._flush()
-        self._is_clean = False
+        self._decoder.clear()
+        self._bad_frames = self._decoder.bad_frames
+        self._answer = self._frame_end_ms = None
+        self._is_clean = self._is_trailing = False
+        self._passing_bytes = PICTURE_BYTES if command == samv.READ_BASE else FRAME_BYTES
+        self._unasked_bytes = 0
+        self._awaited = command
         try:
             self._stream.write(samv.command(*command))
             await self._stream.drain()
         except OSError as error:
             raise ReaderError("line lost") from error
+        except asyncio.CancelledError:
+            self.close()  # MicroPython takes the stream from everyone who waits for it: the reading task would for ever
+            raise
         sent_ms = ticks_ms()
-        answer = await self._receive(command, ticks_add(sent_ms, self._limits_ms[command]))
+        await self._receive(ticks_add(sent_ms, self._limits_ms[command]))
+        self._awaited = None
+        answer = self._answer
         if answer is not None:
-            self._is_clean = True
+            self.has_answered = self._is_clean = True
+            if answer.sw3 == samv.OK and command in (samv.READ_BASE, samv.READ_ADDRESS):
+                await self._let_picture_pass()
+                if self._is_doubtful():
+                    return None
             self.answer_ms += ticks_diff(ticks_ms(), sent_ms)
         return answer
 
-    async def _receive(self, command: "tuple[int, int]", first_byte_ms: int) -> "samv.Response | None":
-        """Until an answer to this command, a damaged frame, or one of the time limits."""
-        decoder = self._decoder
-        bad_frames = decoder.bad_frames
-        frame_end_ms = None  # while a frame is arriving: when it must be complete
-        while decoder.bad_frames == bad_frames:
-            limit_ms = ticks_diff(first_byte_ms if frame_end_ms is None else frame_end_ms, ticks_ms())
-            if limit_ms <= 0:
-                return None
-            chunk = await self._read(limit_ms if frame_end_ms is None else min(self._silence_ms, limit_ms))
-            if chunk is None:
-                return None
-            decoder.feed(chunk)
-            answer = decoder.next_frame()
-            while answer is not None:
-                if samv.can_answer(command, answer):
-                    return answer
-                answer = decoder.next_frame()
-            missing_bytes = decoder.missing_bytes()
-            if not missing_bytes:
-                frame_end_ms = None  # noise, or a late answer to an earlier command
-            elif frame_end_ms is None:
-                line_ms = missing_bytes * 10_000 // BAUD
-                frame_end_ms = ticks_add(ticks_ms(), 2 * (line_ms + self._silence_ms))
-        return None
+    async def _receive(self, first_byte_ms: int) -> None:
+        """Until an answer, a damaged frame, or one of the time limits."""
+        while self._awaited:
+            now = ticks_ms()
+            if self._frame_end_ms is None:
+                if ticks_diff(first_byte_ms, now) <= 0:
+                    return
+            elif ticks_diff(self._frame_end_ms, now) <= 0 or self._silent_ms() > self._silence_ms:
+                return
+            await self._poll()
 
     async def _flush(self) -> None:
-        """Throws away what came unasked."""
-        wait_ms = FLUSH_MS if self._is_clean else self._silence_ms
-        end_ms = ticks_add(ticks_ms(), FLUSH_MAX_MS)
-        while await self._read(wait_ms) is not None and ticks_diff(end_ms, ticks_ms()) > 0:
-            wait_ms = self._silence_ms
-        self._decoder.clear()
+        """Lets pass what came unasked, or may still come."""
+        await sleep_ms(1)  # what has come is read now
+        if not self._is_clean:
+            self._last_byte_ms = ticks_ms()  # the silence of a missing answer does not count
+        if self._unasked_bytes or not self._is_clean:
+            await self._fall_silent()
 
-    async def _read(self, limit_ms: int) -> "bytes | None":
+    async def _let_picture_pass(self) -> None:
+        """Section 1.6: some modules send the decoded picture behind the frame, and hear nothing meanwhile."""
+        gap_ms = GAP_MS + self._line_ms(FIFO_BYTES)
+        while not self._unasked_bytes and self._silent_ms() <= gap_ms:
+            await self._poll()
+        if self._unasked_bytes:
+            await self._fall_silent()
+
+    def _is_doubtful(self) -> bool:
+        """Noise that came into the frame has pushed as many of its bytes out behind it, and one time in 256 the check
+        byte fits all the same. A module that always appends as many is no noise."""
+        is_noise = 0 < self._unasked_bytes < (PICTURE_LEAST_BYTES if self._is_trailing else PICTURE_BYTES)
+        is_habit = self._unasked_bytes == self._appended_bytes
+        if is_noise:
+            self._appended_bytes = self._unasked_bytes
+        return is_noise and not is_habit
+
+    async def _fall_silent(self) -> None:
+        now = beat_ms = ticks_ms()
+        end_ms = ticks_add(now, FLUSH_MAX_MS + self._line_ms(self._passing_bytes))
+        while self._silent_ms() < self._silence_ms and ticks_diff(end_ms, now) > 0:
+            if ticks_diff(now, beat_ms) >= BEAT_MS:
+                self._beat()
+                beat_ms = now
+            await self._poll()
+            now = ticks_ms()
+
+    async def _poll(self) -> None:
+        if self._fault:
+            raise ReaderError(self._fault)
+        await sleep_ms(POLL_MS)
+
+    async def _read_stream(self) -> None:
+        """The one task that reads."""
         try:
-            chunk = await asyncio.wait_for(self._stream.read(CHUNK_BYTES), limit_ms / 1000)
-        except asyncio.TimeoutError:
-            return None
-        except OSError as error:
-            raise ReaderError("line lost") from error
+            while True:
+                # not kept in a name: nothing of a card may stay here while the next bytes are waited for
+                if not self._take(await self._stream.read(CHUNK_BYTES)):
+                    self._fault = "line closed"
+                    return
+        except OSError:
+            self._fault = "line lost"
+
+    def _take(self, chunk: bytes) -> bool:
+        """False when the line is closed."""
         if not chunk:
-            raise ReaderError("line closed")
-        return chunk
+            return False
+        self._last_byte_ms = ticks_ms()
+        if not self._awaited:
+            self._let_go(chunk)
+            return True
+        decoder = self._decoder
+        decoder.feed(chunk)
+        answer = decoder.next_frame()
+        while answer is not None and not samv.can_answer(self._awaited, answer):
+            answer = decoder.next_frame()
+        if answer is not None or decoder.bad_frames != self._bad_frames:
+            self._complete(answer)
+            return True
+        missing_bytes = decoder.missing_bytes()
+        if not missing_bytes:
+            self._frame_end_ms = None  # noise, or a late answer to an earlier command
+        elif self._frame_end_ms is None:
+            self._frame_end_ms = ticks_add(ticks_ms(), 2 * (self._line_ms(missing_bytes) + self._silence_ms))
+        return True
+
+    def _complete(self, answer: "samv.Response | None") -> None:
+        """An answer, or a damaged frame: neither can be waited for any longer."""
+        self._answer = answer
+        self._is_trailing = self._awaited == samv.READ_BASE and answer is not None and answer.sw3 == samv.OK
+        self._awaited = None
+        self._let_go(self._decoder.rest())
+
+    def _let_go(self, data: "bytes | memoryview") -> None:
+        """Belongs to no frame."""
+        self._unasked_bytes += len(data)
+        if self._is_trailing and self._on_trailing and len(data):
+            self._on_trailing(data)
+
+    def _silent_ms(self) -> int:
+        return ticks_diff(ticks_ms(), self._last_byte_ms)
+
+    def _line_ms(self, size_bytes: int) -> int:
+        return size_bytes * 10_000 // self._baud
+
+    def _beat(self) -> None:
+        if self._on_command:
+            self._on_command()

@@ -43,7 +43,8 @@ class Supervisor:
         self.beat_of(name)()
         self._tasks[name] = asyncio.create_task(self._keep(name, run))
 
-    async def watch(self) -> None:
+    async def watch(self, look: "Callable[[], None] | None" = None) -> None:
+        """For ever. `look` is called once a second, and does not raise."""
         self._watchdog.start(WATCHDOG_MS)
         while True:
             late = [name for name, due in self._due.items() if ticks_diff(due, ticks_ms()) < 0]
@@ -51,6 +52,8 @@ class Supervisor:
                 print("supervisor: no report from", ", ".join(late))
             else:
                 self._watchdog.feed()
+            if look:
+                look()
             await asyncio.sleep(FEED_MS / 1000)
 
     async def _keep(self, name: str, run: "Callable[[], Awaitable[None]]") -> None:

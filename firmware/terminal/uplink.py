@@ -1,4 +1,4 @@
-"""The terminal's one connection to the broker: orders in, evidence out, receipts in.
+"""The terminal's one connection to the broker: orders in, evidence and flight log out, receipts in.
 
 A record leaves the queue only on the agent's receipt; a PUBACK is flow control and nothing else (brokers acknowledge
 what they drop). Whatever breaks, the answer is the same: drop the link, wait with backoff and jitter, connect, send
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tls import SSLContext
 
     from terminal.config import Config
-    from terminal.hardware import Beat, Hardware
+    from terminal.flight_log import FlightLog
+    from terminal.hardware import Beat, Hardware, Panel
     from terminal.queue import Queue
 
 KEEPALIVE_S = 30
@@ -32,7 +33,7 @@ CONNECT_TIMEOUT_S = 20  # network and TCP; then TLS to SUBACK: a public-key step
 WRITE_TIMEOUT_S = 20  # a network that is gone shows first as a send buffer that stays full
 STEP_MS = 8000  # beyond such a deadline, until the next report
 RECEIPT_TIMEOUT_MS = 10_000
-WINDOW = 4  # evidence without a receipt on the way at once; bounds the memory
+WINDOW = 16  # evidence without a receipt on the way at once; bounds the memory
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 250, 30_000
 SETTLED_MS = 5000  # a link that held so long was a good one: start the backoff anew
 CHUNK_BYTES = 512
@@ -44,20 +45,24 @@ class Uplink:
     def __init__(
         self,
         hw: "Hardware",
+        panel: "Panel",
         config: "Config",
         queue: "Queue",
         tls: "SSLContext",
         on_order: "Callable[[bytes], None]",
         beat: "Beat",
+        log: "FlightLog | None" = None,
     ) -> None:
         self._hw = hw
-        self._panel = hw.panel
+        self._panel = panel
         self._config = config
         self._queue = queue
         self._tls = tls
         self._on_order = on_order
         self._beat = beat
+        self._log = log
         self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
+        self._hurry = asyncio.Event()  # somebody does not want to wait for the end of a pause
         self._work = asyncio.Event()  # something to send, or a place in the window has come free
         self._sent = {}  # seq -> (SHA-256, ticks when it was sent)
         self._writer: "Any" = None  # a StreamWriter while there is a link
@@ -69,8 +74,13 @@ class Uplink:
         self.is_online = False
 
     def wake(self) -> None:
-        """A record was queued."""
+        """The queue has changed."""
         self._work.set()
+        self._panel.show("waiting", None, len(self._queue))
+
+    def hurry(self) -> None:
+        """Connect now, if there is no link."""
+        self._hurry.set()
 
     async def run(self) -> None:
         """For ever: connect, serve, and after any failure connect again."""
@@ -90,9 +100,13 @@ class Uplink:
         """Between half of the backoff and all of it, so that a shopful of terminals does not come back in step."""
         jitter = int.from_bytes(self._hw.random(2), "big") * backoff_ms // 131072
         end = ticks_add(ticks_ms(), backoff_ms // 2 + jitter)
-        while ticks_diff(end, ticks_ms()) > 0:
+        self._hurry.clear()
+        while ticks_diff(end, ticks_ms()) > 0 and not self._hurry.is_set():
             self._beat()
-            await asyncio.sleep(min(LOOK_S, max(0, ticks_diff(end, ticks_ms())) / 1000))
+            try:
+                await asyncio.wait_for(self._hurry.wait(), min(LOOK_S, max(0, ticks_diff(end, ticks_ms())) / 1000))
+            except asyncio.TimeoutError:
+                pass  # not the whole pause at once: the supervisor waits for a beat
 
     async def _serve(self) -> None:
         self._broken = None
@@ -109,14 +123,17 @@ class Uplink:
             self._sent.clear()
             self.is_online = True
             self._panel.show("online")
+            self._panel.show("waiting", None, len(self._queue))
             receiver = asyncio.create_task(self._receive(reader, decoder))
             await self._send_evidence()
         finally:
-            if receiver:
-                receiver.cancel()
+            while receiver and not receiver.done():
+                receiver.cancel()  # once is not enough: MicroPython's `wait_for` swallows one that comes as it ends
+                await asyncio.sleep(0)
             if self.is_online:
                 self.is_online = False
                 self._panel.show("offline")
+            self._settle()
             self._writer.close()
             await self._writer.wait_closed()  # MicroPython closes the socket only here
 
@@ -183,16 +200,18 @@ class Uplink:
         except ReceiptInvalid as error:
             print("uplink:", error.code, error)
             return
+        if self._log and self._log.take_receipt(receipt.token_sha256):
+            self._work.set()  # maybe there is more to say
+            return
         for seq, (sha256, _) in list(self._sent.items()):
             if sha256 == receipt.token_sha256:
+                del self._sent[seq]
                 try:
                     self._queue.remove(seq)
                 except QueueError as error:
                     print("uplink:", error.code, error)
-                    return  # stays in the window until its time is up, then goes out again
-                del self._sent[seq]
                 self._panel.show("refused-by-agent" if receipt.verdict == REFUSED else "stored", receipt.reason, seq)
-                self._work.set()
+                self.wake()
                 return
 
     async def _send_evidence(self) -> None:
@@ -205,6 +224,9 @@ class Uplink:
             while seq is not None:
                 await self._send(seq)
                 seq = self._next_due()
+            statement = await self._log.statement() if self._log else None
+            if statement:
+                await self._write(mqtt.publish(self._base + "/up/log", statement, self._next_id()))
             if self._broken:
                 raise self._broken
             now = ticks_ms()
@@ -217,11 +239,20 @@ class Uplink:
             try:
                 await asyncio.wait_for(self._work.wait(), LOOK_S)
             except asyncio.TimeoutError:
-                pass  # the pause is over: look at the timers again
+                self._settle()  # and look at the timers again
+
+    def _settle(self) -> None:
+        """Nothing came for a while: the receipts of before are marked on flash now."""
+        try:
+            self._queue.settle()
+        except QueueError as error:
+            print("uplink:", error.code, error)  # the next receipt tries again
 
     def _next_due(self) -> "int | None":
+        """The oldest that is not on the way, or has been for too long. Damaged ones take no place in the window."""
         now = ticks_ms()
-        for seq in self._queue.pending(WINDOW):
+        damaged = sum([not sent[0] for sent in self._sent.values()])
+        for seq in self._queue.pending(WINDOW + damaged):
             sent = self._sent.get(seq)
             if sent is None or ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
                 return seq
@@ -236,6 +267,8 @@ class Uplink:
             self._panel.show("fault", error.code, seq)
             self._sent[seq] = (b"", ticks_ms())
             return
+        if seq in self._sent:
+            self._panel.show("evidence-resent", None, seq)
         self._sent[seq] = (record.sha256, ticks_ms())
         await self._write(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
 
