@@ -6,6 +6,7 @@ Every request carries the bearer token of `orders.token`, a file that only the a
 import asyncio
 import hmac
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,12 +19,15 @@ from host_agent.errors import ConfigError, ShimingError
 from host_agent.orders import OrderRefused, Orders
 from host_agent.store import OrderRow, Store, StoreFault
 
+log = logging.getLogger("shiming.admin")
+
 BODY_MAX_BYTES = 4096
 TOKEN_BYTES = 32
 SHUTDOWN_S = 5  # for requests under way; aiohttp would give half a request a minute
 STATUS_OF_CODE = {
     "device-unknown": 404,
     "order-unknown": 404,
+    "alarm-unknown": 404,
     "order-conflict": 409,
     "not-authorised": 401,
     "store-full": 503,
@@ -50,6 +54,7 @@ class Admin:
         app.router.add_post("/v1/orders", self._post_order)
         app.router.add_get("/v1/orders/{order_id}", self._get_order)
         app.router.add_get("/v1/status", self._get_status)
+        app.router.add_delete("/v1/alarms/{device}/{code}", self._delete_alarms)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         try:
@@ -88,6 +93,18 @@ class Admin:
 
     async def _get_status(self, _request: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(self._status))
+
+    async def _delete_alarms(self, request: web.Request) -> web.Response:
+        device, code = request.match_info["device"], request.match_info["code"]
+        taken_off = await asyncio.to_thread(self._take_off, device, code)
+        if not taken_off:
+            raise OrderRefused("alarm-unknown", f"terminal {device} has no alarm {code}")
+        log.warning("alarms taken off", extra={"device": device, "code": code, "times": taken_off})
+        return web.json_response({"device": device, "code": code, "taken_off": taken_off})
+
+    def _take_off(self, device: str, code: str) -> int:
+        with self._store.transaction():
+            return self._store.take_off(device, code)
 
 
 def load_token(path: Path, *, make: bool = False) -> str:

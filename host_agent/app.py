@@ -23,7 +23,9 @@ from host_agent.ingest import Outcome, Signer
 from host_agent.intake import Intake
 from host_agent.orders import Orders
 from host_agent.registry import Registry
+from host_agent.revocation import Revocations
 from host_agent.store import Store
+from host_agent.watch import Watch
 
 log = logging.getLogger("shiming.agent")
 
@@ -42,12 +44,25 @@ class Agent:
         self._registry = _load_registry(config)
         self._signer = _load_signer(config, self._registry)
         broker_tls = link.client_context(config.broker.ca, config.mqtt.certificate, config.mqtt.key, "mqtt")
+        self._revoked_brokers = Revocations(config.broker.crl, config.broker.ca)
+        self._revoked_brokers.guard(broker_tls)
         # The embedded broker is this process, whatever name its certificate gives to the terminals.
         broker_tls.check_hostname = not config.broker.embedded
         backend = config.backend
         backend_tls = link.client_context(backend.ca, backend.certificate, backend.key, "backend")
-        self._broker = EmbeddedBroker(config.broker, config.agent.id) if config.broker.embedded else None
+        revoked_backends = Revocations(backend.crl, backend.ca)
+        revoked_backends.guard(backend_tls)
+        self._broker: EmbeddedBroker | None = None
+        if config.broker.embedded:
+            self._broker = EmbeddedBroker(config.broker, config.agent.id, self._registry)
         self._store = store or Store(config.store.path, config.store.max_bytes, config.store.min_free_bytes)
+        self._watch = Watch(
+            self._registry,
+            [self._revoked_brokers, revoked_backends, *([self._broker.revocations] if self._broker else [])],
+            known=self._store.history_head(),
+            remember=self._store.set_history_head,
+            on_change=lambda: self._call(self._note_change),
+        )
         self._broker_tls = broker_tls
         self._forwarder = Forwarder(
             self._store,
@@ -99,6 +114,8 @@ class Agent:
             self._signer,
             self._link,
             is_production=not config.is_emulated,
+            face=config.face,
+            firmware=config.firmware,
             on_stored=lambda outcomes: self._call(self._note_stored, outcomes),
             on_failure=lambda: self._call(self._fail),
         )
@@ -108,7 +125,8 @@ class Agent:
         stack.push_async_callback(asyncio.to_thread, self._link.stop)
         self._intake.start()
         stack.push_async_callback(asyncio.to_thread, self._intake.stop)
-        for name, work in (("orders", self._orders.run()), ("forwarder", self._forwarder.run())):
+        parts = (("orders", self._orders.run()), ("forwarder", self._forwarder.run()), ("watch", self._watch.run()))
+        for name, work in parts:
             stack.push_async_callback(_end_task, self._watched(name, work))
         await self._admin.start()
         stack.push_async_callback(self._admin.stop)
@@ -135,6 +153,15 @@ class Agent:
         self._has_failed = True
         self._ended.set()
 
+    def _note_change(self) -> None:
+        """Devices or certificates: whoever is no longer let in goes at once."""
+        if self._broker is not None:
+            self._broker.sweep()
+        self._link.distrust(self._revoked_brokers.serials)
+        self._forwarder.renew()
+        for device_id in self._online:
+            self._orders.wake(device_id)
+
     def _note_state(self, device_id: str, is_online: bool) -> None:
         if self._registry.device(device_id) is None:
             return
@@ -156,9 +183,14 @@ class Agent:
         troubles = [code for code in (self._intake.trouble, forwarder.trouble) if code is not None]
         if not self._link.is_connected:
             troubles.append("link-down")
+        if self._watch.trouble is not None:
+            troubles.append(self._watch.trouble)
+        alarms = self._store.alarms()
+        troubles += sorted({alarm.code for alarm in alarms})
         return {
             "state": troubles[0] if troubles else "ok",
             "troubles": troubles,
+            "alarms": [str(alarm) for alarm in alarms],
             "store_state": self._intake.trouble or "ok",
             "broker_connected": self._link.is_connected,
             "broker_connections": self._link.connections,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from host_agent import cbor
+from host_agent import cbor, face, typed
 from host_agent.errors import TokenRefused
+from host_agent.face import FaceResults
 
 EVIDENCE_PROFILE = "tag:shiming.example,2026:registration-evidence#1"
 ORDER_PROFILE = "tag:shiming.example,2026:registration-order#1"
@@ -25,13 +26,9 @@ TOKEN_SHA256, VERDICT, REASON = -70020, -70021, -70022
 
 DIGEST_BYTES = 32
 NO_PREVIOUS = bytes(DIGEST_BYTES)
-MAX_UINT = 2**63 - 1  # the largest integer SQLite keeps; nothing counted here comes near it
-MAX_TEXT = 64
 
-_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MSISDN = re.compile(r"[0-9]{1,15}")
-_MISSING = object()
 
 
 class Verdict(IntEnum):
@@ -63,22 +60,10 @@ class ClockSource(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A face result: with a reason and nothing else when it was not performed."""
-
-    reason: str | None = None
-    method: int | None = None  # liveness only
-    score_permille: int | None = None
-    threshold_permille: int | None = None
-    version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Results:
     document_type: int | None
     read_method: int | None
-    liveness: Score
-    match: Score
+    face: FaceResults
     channel: str
     read_attempts: int | None
     reason: str | None
@@ -143,27 +128,27 @@ class Receipt:
 
 def parse_evidence(payload: bytes, profile: str = EVIDENCE_PROFILE) -> Evidence:
     claims = _claims(payload, profile)
-    results = _parse_results(_map(claims, RESULTS))
-    identity = _bytes(claims, IDENTITY, 1, cbor.MAX_BYTES) if IDENTITY in claims else None
+    results = _parse_results(typed.submap(claims, RESULTS))
+    identity = typed.octets(claims, IDENTITY, 1, cbor.MAX_BYTES) if IDENTITY in claims else None
     if (identity is None) != (results.reason is not None):
-        raise _malformed("identity is there exactly when there is no reason")
+        raise typed.malformed("identity is there exactly when there is no reason")
     return Evidence(
         profile=profile,
-        iat=_uint(claims, IAT),
-        cti=_bytes(claims, CTI, 16),
-        nonce=_bytes(claims, NONCE, 16),
+        iat=typed.uint(claims, IAT),
+        cti=typed.octets(claims, CTI, 16),
+        nonce=typed.octets(claims, NONCE, 16),
         ueid=_ueid(claims),
-        oemid=_bytes(claims, OEMID, 16),
-        hwmodel=_bytes(claims, HWMODEL, 1, 32),
-        hwversion=_single_text(claims, HWVERSION),
-        oemboot=_bool(claims, OEMBOOT),
-        dbgstat=_uint(claims, DBGSTAT, 4),
-        bootcount=_uint(claims, BOOTCOUNT),
-        bootseed=_bytes(claims, BOOTSEED, 8),
-        swname=_text(claims, SWNAME),
-        swversion=_single_text(claims, SWVERSION),
+        oemid=typed.octets(claims, OEMID, 16),
+        hwmodel=typed.octets(claims, HWMODEL, 1, 32),
+        hwversion=typed.single_text(claims, HWVERSION),
+        oemboot=typed.boolean(claims, OEMBOOT),
+        dbgstat=typed.uint(claims, DBGSTAT, 4),
+        bootcount=typed.uint(claims, BOOTCOUNT),
+        bootseed=typed.octets(claims, BOOTSEED, 8),
+        swname=typed.text(claims, SWNAME),
+        swversion=typed.single_text(claims, SWVERSION),
         seq=_seq(claims),
-        prev=_bytes(claims, PREV, DIGEST_BYTES),
+        prev=typed.octets(claims, PREV, DIGEST_BYTES),
         results=results,
         identity=identity,
         clock=_parse_clock(claims),
@@ -190,13 +175,13 @@ def build_order(order: Order) -> bytes:
 def parse_order(payload: bytes) -> Order:
     claims = _claims(payload, ORDER_PROFILE)
     return Order(
-        iat=_uint(claims, IAT),
-        exp=_uint(claims, EXP),
-        nonce=_bytes(claims, NONCE, 16),
+        iat=typed.uint(claims, IAT),
+        exp=typed.uint(claims, EXP),
+        nonce=typed.octets(claims, NONCE, 16),
         ueid=_ueid(claims),
-        order_id=_text(claims, ORDER_ID, _ORDER_ID),
-        msisdn=_text(claims, MSISDN, _MSISDN),
-        channel=_text(claims, CHANNEL),
+        order_id=typed.text(claims, ORDER_ID, _ORDER_ID),
+        msisdn=typed.text(claims, MSISDN, _MSISDN),
+        channel=typed.text(claims, CHANNEL),
     )
 
 
@@ -218,151 +203,81 @@ def build_receipt(receipt: Receipt) -> bytes:
 
 def parse_receipt(payload: bytes) -> Receipt:
     claims = _claims(payload, RECEIPT_PROFILE)
-    verdict = _uint(claims, VERDICT)
+    verdict = typed.uint(claims, VERDICT)
     if verdict not in list(Verdict):
-        raise _malformed("unknown verdict")
+        raise typed.malformed("unknown verdict")
     if (REASON in claims) != (verdict == Verdict.REFUSED):
-        raise _malformed("a reason belongs to a refusal")
-    cti = _bytes(claims, CTI, 0, 16)
+        raise typed.malformed("a reason belongs to a refusal")
+    cti = typed.octets(claims, CTI, 0, 16)
     if len(cti) not in (0, 16):
-        raise _malformed("cti has a wrong size")
+        raise typed.malformed("cti has a wrong size")
     return Receipt(
-        issuer=_text(claims, ISS),
-        iat=_uint(claims, IAT),
+        issuer=typed.text(claims, ISS),
+        iat=typed.uint(claims, IAT),
         cti=cti,
         ueid=_ueid(claims) if UEID in claims else None,
-        token_sha256=_bytes(claims, TOKEN_SHA256, DIGEST_BYTES),
+        token_sha256=typed.octets(claims, TOKEN_SHA256, DIGEST_BYTES),
         verdict=Verdict(verdict),
-        reason=_text(claims, REASON, _CODE) if REASON in claims else None,
+        reason=typed.text(claims, REASON, typed.CODE) if REASON in claims else None,
     )
 
 
 def _parse_results(results: dict[Any, Any]) -> Results:
     has_card = 1 in results
     if any((key in results) != has_card for key in (2, 7, 11, 12)):
-        raise _malformed("results of a card read are there together or not at all")
+        raise typed.malformed("results of a card read are there together or not at all")
     is_number_valid, validity = _parse_checks(results) if has_card else (None, None)
     return Results(
-        document_type=_uint(results, 1) if has_card else None,
-        read_method=_uint(results, 2) if has_card else None,
-        liveness=_parse_score(results, 3, with_method=True),
-        match=_parse_score(results, 4, with_method=False),
-        channel=_text(results, 5),
-        read_attempts=_uint(results, 7) if has_card else None,
-        reason=_text(results, 8, _CODE) if 8 in results else None,
-        order_id=_text(results, 9, _ORDER_ID),
-        sam_id=_text(results, 10) if 10 in results else None,
+        document_type=typed.uint(results, 1) if has_card else None,
+        read_method=typed.uint(results, 2) if has_card else None,
+        face=face.parse(results, is_refusal=8 in results),
+        channel=typed.text(results, 5),
+        read_attempts=typed.uint(results, 7) if has_card else None,
+        reason=typed.text(results, 8, typed.CODE) if 8 in results else None,
+        order_id=typed.text(results, 9, _ORDER_ID),
+        sam_id=typed.text(results, 10) if 10 in results else None,
         is_number_valid=is_number_valid,
         validity=validity,
-        card_to_claim_ms=_uint(results, 12) if has_card else None,
+        card_to_claim_ms=typed.uint(results, 12) if has_card else None,
     )
 
 
 def _parse_checks(results: dict[Any, Any]) -> tuple[bool, Validity]:
     match results.get(11):
-        case [bool() as is_number_valid, validity] if _is_uint(validity) and validity <= Validity.NOT_YET_VALID:
+        case [bool() as is_number_valid, validity] if typed.is_uint(validity) and validity <= Validity.NOT_YET_VALID:
             return is_number_valid, Validity(validity)
-    raise _malformed("claim 11 of the results has a wrong shape")
-
-
-def _parse_score(results: dict[Any, Any], key: int, *, with_method: bool) -> Score:
-    match results.get(key):
-        case [None, str() as reason] if len(reason) <= MAX_TEXT and _CODE.fullmatch(reason):
-            return Score(reason=reason)
-        case [method, score, threshold, str() as version] if with_method and _is_uint(method):
-            pass
-        case [score, threshold, str() as version] if not with_method:
-            method = None
-        case _:
-            raise _malformed(f"claim {key} of the results has a wrong shape")
-    if not (_is_permille(score) and _is_permille(threshold) and 1 <= len(version) <= MAX_TEXT):
-        raise _malformed(f"claim {key} of the results is out of range")
-    return Score(method=method, score_permille=score, threshold_permille=threshold, version=version)
+    raise typed.malformed("claim 11 of the results has a wrong shape")
 
 
 def _parse_clock(claims: dict[Any, Any]) -> Clock:
     match claims.get(CLOCK):
         case [bool() as was_offline, source, uncertainty] if (
-            _is_uint(source) and source <= ClockSource.AUTHENTICATED and (uncertainty is None or _is_uint(uncertainty))
+            typed.is_uint(source)
+            and source <= ClockSource.AUTHENTICATED
+            and (uncertainty is None or typed.is_uint(uncertainty))
         ):
             return Clock(was_offline, ClockSource(source), uncertainty)
-    raise _malformed("the clock claim has a wrong shape")
+    raise typed.malformed("the clock claim has a wrong shape")
 
 
 def _claims(payload: bytes, profile: str) -> dict[Any, Any]:
     claims = cbor.decode(payload)
     if not isinstance(claims, dict):
-        raise _malformed("the claims are not a map")
+        raise typed.malformed("the claims are not a map")
     if claims.get(PROFILE) != profile:
         raise TokenRefused("profile-unknown")
     return claims
 
 
 def _seq(claims: dict[Any, Any]) -> int:
-    seq = _uint(claims, SEQ)
+    seq = typed.uint(claims, SEQ)
     if seq == 0 or (seq == 1) != (claims.get(PREV) == NO_PREVIOUS):
-        raise _malformed("seq counts from 1, and only the first token has no predecessor")
+        raise typed.malformed("seq counts from 1, and only the first token has no predecessor")
     return seq
 
 
 def _ueid(claims: dict[Any, Any]) -> bytes:
-    ueid = _bytes(claims, UEID, 17)
+    ueid = typed.octets(claims, UEID, 17)
     if ueid[0] != 1:
-        raise _malformed("a ueid of another type than RAND")
+        raise typed.malformed("a ueid of another type than RAND")
     return ueid
-
-
-def _uint(claims: dict[Any, Any], key: int, maximum: int = MAX_UINT) -> int:
-    value = claims.get(key, _MISSING)
-    if not _is_uint(value) or value > maximum:
-        raise _malformed(f"claim {key} is missing or not an integer in range")
-    return value
-
-
-def _bool(claims: dict[Any, Any], key: int) -> bool:
-    value = claims.get(key, _MISSING)
-    if not isinstance(value, bool):
-        raise _malformed(f"claim {key} is missing or not a truth value")
-    return value
-
-
-def _bytes(claims: dict[Any, Any], key: int, minimum: int, maximum: int | None = None) -> bytes:
-    value = claims.get(key, _MISSING)
-    if not isinstance(value, bytes) or not minimum <= len(value) <= (minimum if maximum is None else maximum):
-        raise _malformed(f"claim {key} is missing or not bytes of the right size")
-    return value
-
-
-def _text(claims: dict[Any, Any], key: int, pattern: re.Pattern[str] | None = None) -> str:
-    value = claims.get(key, _MISSING)
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT or not value.isprintable():
-        raise _malformed(f"claim {key} is missing or not text of the right size")
-    if pattern is not None and not pattern.fullmatch(value):
-        raise _malformed(f"claim {key} has characters that are not allowed")
-    return value
-
-
-def _single_text(claims: dict[Any, Any], key: int) -> str:
-    match claims.get(key):
-        case [str() as value]:
-            return _text({key: value}, key)
-    raise _malformed(f"claim {key} is missing or not an array of one text")
-
-
-def _map(claims: dict[Any, Any], key: int) -> dict[Any, Any]:
-    value = claims.get(key, _MISSING)
-    if not isinstance(value, dict):
-        raise _malformed(f"claim {key} is missing or not a map")
-    return value
-
-
-def _is_uint(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_UINT
-
-
-def _is_permille(value: Any) -> bool:
-    return _is_uint(value) and value <= 1000
-
-
-def _malformed(message: str) -> TokenRefused:
-    return TokenRefused("claims-malformed", message)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,8 @@ from amqtt.session import Session
 
 from host_agent.config import ID_PATTERN, BrokerConfig
 from host_agent.errors import ConfigError
+from host_agent.registry import Registry, Status, state_code
+from host_agent.revocation import Revocations, serial_of
 
 log = logging.getLogger("shiming.broker")
 
@@ -38,6 +41,8 @@ STATE_MAX_BYTES = 16
 
 def may(client_id: str, agent_id: str, topic: str, action: Action) -> bool:
     """The topic rules: the agent everything below rnr/, a device its own up/# and state out, its own down/# in."""
+    if "\0" in topic or (action is not Action.SUBSCRIBE and ("+" in topic or "#" in topic)):
+        return False  # no topic name; amqtt takes it for a will all the same, and fails when it is due
     if client_id == agent_id:
         return topic.startswith("rnr/")
     match topic.split("/"):
@@ -87,10 +92,12 @@ class OwnTopics(BaseTopicPlugin):
 class EmbeddedBroker:
     """amqtt on an event loop and thread of its own: nothing the agent does makes a terminal wait for a PUBACK."""
 
-    def __init__(self, config: BrokerConfig, agent_id: str) -> None:
+    def __init__(self, config: BrokerConfig, agent_id: str, registry: Registry | None = None) -> None:
         self._config = config
         self._agent_id = agent_id
-        self._tls = server_context(config)
+        self._registry = registry
+        self.revocations = Revocations(config.crl, config.ca)
+        self._tls = self.revocations.guard(server_context(config))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="broker", daemon=True)
         self._gate: _Gate | None = None
@@ -107,9 +114,23 @@ class EmbeddedBroker:
         self._thread.join(START_TIMEOUT_S)
 
     async def _start(self) -> "_Gate":
-        gate = _Gate(self._agent_id)
+        gate = _Gate(self._agent_id, self._bar_code)
         self.port = await gate.listen(self._config, self._tls)
         return gate
+
+    def sweep(self) -> None:
+        """Ends the connections of whoever is no longer let in. From any thread."""
+        if self._gate is not None:
+            self._loop.call_soon_threadsafe(self._gate.sweep)
+
+    def _bar_code(self, name: str, serial: int) -> str | None:
+        """Why somebody with a good certificate is not let in. A suspended device is: it is to hear of its release."""
+        if serial in self.revocations.serials:  # OpenSSL does not ask again when a session is resumed
+            return "certificate-revoked"
+        device = self._registry.device(name) if self._registry is not None else None
+        if device is not None and device.status in (Status.REVOKED, Status.RETIRED):
+            return state_code(device.status)
+        return None
 
     def _call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(START_TIMEOUT_S)
@@ -155,8 +176,9 @@ class _Broker(Broker):
 class _Gate:
     """Admits connections: certificate, client id, will, size, silence; one connection for each client id."""
 
-    def __init__(self, agent_id: str) -> None:
+    def __init__(self, agent_id: str, bar_code: Callable[[str, int], str | None]) -> None:
         self._agent_id = agent_id
+        self._bar_code = bar_code
         self._broker = _Broker(
             {
                 "listeners": {"default": {"type": "external", "bind": "gate"}},
@@ -182,6 +204,12 @@ class _Gate:
             raise ConfigError(f"broker.host, broker.port: cannot listen there ({error.strerror})") from error
         return self._server.sockets[0].getsockname()[1]
 
+    def sweep(self) -> None:
+        for name, connection in list(self._connections.items()):
+            if code := self._bar_code(name, connection.serial):
+                log.warning("connection ended", extra={"device": name, "code": code})
+                connection.abort()
+
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
@@ -201,20 +229,24 @@ class _Gate:
             writer.transport.abort()
 
     async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        name = common_name(writer.get_extra_info("ssl_object"))
+        peer = writer.get_extra_info("ssl_object")
+        name, serial = common_name(peer), serial_of(peer)
         packet = await asyncio.wait_for(_read_packet(reader), CONNECT_TIMEOUT_S)
         connect = await ConnectPacket.from_stream(BufferReader(packet))
-        if name is None or connect.client_id != name or not self._may_will(name, connect):
-            log.warning("connection refused", extra={"device": name or "", "reason": "not-authorised"})
+        bar_code = self._bar_code(name, serial) if name is not None else None
+        if name is None or bar_code or connect.client_id != name or not self._may_will(name, connect):
+            log.warning("connection refused", extra={"device": name or "", "reason": bar_code or "not-authorised"})
             writer.write(ConnackPacket.build(0, NOT_AUTHORIZED).to_bytes())
             await asyncio.wait_for(writer.drain(), CONNECT_TIMEOUT_S)
             writer.close()
             await asyncio.wait_for(writer.wait_closed(), CONNECT_TIMEOUT_S)
             return
-        connection = _Connection(packet, reader, writer, connect.keep_alive)
+        connection = _Connection(packet, reader, writer, connect.keep_alive, serial)
         async with self._admissions.setdefault(name, asyncio.Lock()):
             await self._take_over(name)
             self._connections[name] = connection
+        if self._bar_code(name, serial):  # barred while it waited for the connection before it to end
+            connection.abort()
         try:
             connection.watch()
             await self._broker.external_connected(connection, StreamWriterAdapter(writer), "default")
@@ -238,8 +270,9 @@ class _Connection(ReaderAdapter):
     """A connection as amqtt reads it: the CONNECT that the gate has read already, then the stream within limits."""
 
     def __init__(
-        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, keep_alive_s: int
+        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, keep_alive_s: int, serial: int
     ) -> None:
+        self.serial = serial  # of the client's certificate
         self._head = head
         self._reader = reader
         self._transport = writer.transport
@@ -301,8 +334,8 @@ async def _read_packet(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(size_bytes)
 
 
-def run_alone(config: BrokerConfig, agent_id: str) -> EmbeddedBroker:
+def run_alone(config: BrokerConfig, agent_id: str, registry: Registry) -> EmbeddedBroker:
     """For `shiming agent broker`: the same broker in a process of its own."""
-    broker = EmbeddedBroker(replace(config, embedded=True), agent_id)
+    broker = EmbeddedBroker(replace(config, embedded=True), agent_id, registry)
     broker.start()
     return broker

@@ -9,22 +9,38 @@ import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from host_agent import admin, mosquitto
+from host_agent import admin, device_cli, mosquitto
 from host_agent import config as settings
 from host_agent.app import Agent, log_to_stderr
 from host_agent.broker import run_alone
+from host_agent.device_cli import Desk
 from host_agent.errors import ShimingError
+from host_agent.registry import Key, Registry
+from host_agent.watch import POLL_S, Watch
 
 app = typer.Typer(help="The host agent.", no_args_is_help=True)
+
+
+def _desk(config: Path) -> Desk:
+    loaded = settings.load(config)
+    return Desk(
+        loaded.agent.registry,
+        loaded.sign.key,
+        lambda registry: (registry.agent.id, Key(registry.agent.kid, registry.agent.public_key)),
+    )
+
+
+app.add_typer(device_cli.build(_desk, "agent"), name="device")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's settings, agent.toml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 
 ORDER_ENDS = ("accepted", "refused", "expired")
-POLL_S = 0.5
+ORDER_POLL_S = 0.5
 REQUEST_TIMEOUT_S = 10
 
 
@@ -54,9 +70,12 @@ def broker(config: ConfigOption, as_json: JsonOption = False) -> None:
     log_to_stderr()
     loaded = settings.load(config)
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
-    alone = run_alone(loaded.broker, loaded.agent.id)
+    registry = Registry.load(loaded.agent.registry)
+    alone = run_alone(loaded.broker, loaded.agent.id, registry)
+    watch = Watch(registry, [alone.revocations], known=None, remember=lambda _head: None, on_change=alone.sweep)
     _announce({"ready": True, "mqtt_port": alone.port}, as_json)
-    signal.sigwait((signal.SIGTERM, signal.SIGINT))
+    while signal.sigtimedwait((signal.SIGTERM, signal.SIGINT), POLL_S) is None:
+        watch.look()
     alone.stop()
 
 
@@ -82,7 +101,7 @@ def order(
     body = {"order_id": order_id, "device": device, "msisdn": msisdn}
     answer = _ask(orders, "POST", "/v1/orders", body | ({"channel": channel} if channel else {}))
     while wait and answer["state"] not in ORDER_ENDS:
-        time.sleep(POLL_S)
+        time.sleep(ORDER_POLL_S)
         answer = _ask(orders, "GET", f"/v1/orders/{order_id}")
     _tell(answer, as_json)
     if answer["state"] in ("refused", "expired"):
@@ -96,6 +115,17 @@ def status(config: ConfigOption, as_json: JsonOption = False) -> None:
     _tell(answer, as_json)
     if answer["state"] != "ok":
         raise typer.Exit(1)
+
+
+@app.command("take-off-alarm", epilog="Example: shiming agent take-off-alarm t-0001 log-fork --config agent.toml")
+def take_off_alarm(
+    device: Annotated[str, typer.Argument(help="Id of the terminal.")],
+    code: Annotated[str, typer.Argument(help="Name of the alarm: log-gap, log-fork or log-regression.")],
+    config: ConfigOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a terminal's alarm off once somebody has looked into it. The signed log it came from stays."""
+    _tell(_ask(settings.load(config).orders, "DELETE", f"/v1/alarms/{quote(device)}/{quote(code)}"), as_json)
 
 
 @app.command("broker-config", epilog="Example: shiming agent broker-config mosquitto --config agent.toml")

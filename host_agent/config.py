@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 
 from host_agent import keys
 from host_agent.errors import ConfigError
+from host_agent.face import PERMILLE
+from host_agent.policy import FacePolicy, FirmwarePolicy, Requirement, Version, parse_version
 
 Mode = Literal["production", "emulated"]
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,32}")
+DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
 MIB = 1024 * 1024
 
 
@@ -34,6 +37,7 @@ class BrokerConfig:
     ca: Path
     certificate: Path | None
     key: Path | None
+    crl: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class BackendConfig:
     certificate: Path
     key: Path
     batch_items: int
+    crl: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Config:
     store: StoreConfig
     backend: BackendConfig
     orders: OrdersConfig
+    face: FacePolicy
+    firmware: FirmwarePolicy
 
     @property
     def is_emulated(self) -> bool:
@@ -95,6 +102,16 @@ def load(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
     return _read(_Table("", document, path.parent))
+
+
+def read_face(values: object) -> FacePolicy:
+    """The table [face], which the backend's settings have too."""
+    return _read_face(_Table("", {"face": values}, Path()).table("face"))
+
+
+def read_firmware(values: object) -> FirmwarePolicy:
+    """The table [firmware], which the backend's settings have too."""
+    return _read_firmware(_Table("", {"firmware": values}, Path()).table("firmware"))
 
 
 def _read(root: "_Table") -> Config:
@@ -117,6 +134,7 @@ def _read(root: "_Table") -> Config:
             ca=broker.file("ca"),
             certificate=broker.file("certificate") if embedded else broker.optional_file("certificate"),
             key=broker.file("key") if embedded else broker.optional_file("key"),
+            crl=broker.optional_file("crl"),
         ),
         mqtt=MqttConfig(certificate=mqtt.file("certificate"), key=mqtt.file("key")),
         sign=SignConfig(key=sign.file("key")),
@@ -131,6 +149,7 @@ def _read(root: "_Table") -> Config:
             certificate=backend.file("certificate"),
             key=backend.file("key"),
             batch_items=backend.integer("batch_items", 1, 256, 64),
+            crl=backend.optional_file("crl"),
         ),
         orders=OrdersConfig(
             host=orders.loopback("host", "127.0.0.1"),
@@ -138,12 +157,30 @@ def _read(root: "_Table") -> Config:
             token=orders.new_file("token", "orders.token"),
             nonce_life_s=orders.integer("nonce_life_s", 30, 86400, 300),
         ),
+        face=_read_face(root.table("face")),
+        firmware=_read_firmware(root.table("firmware")),
     )
     for table in (agent, broker, mqtt, sign, store, backend, orders, root):
         table.refuse_the_rest()
     for name, ca in (("broker.ca", config.broker.ca), ("backend.ca", config.backend.ca)):
         _check_authority(name, ca, config.is_emulated)
     return config
+
+
+def _read_face(face: "_Table") -> FacePolicy:
+    policy = FacePolicy(
+        require=cast(Requirement, face.choice("require", ("match", "live", "none"), "match")),
+        match_min_permille=face.integers("match_min", *PERMILLE),
+        models=face.digests("models"),
+    )
+    face.refuse_the_rest()
+    return policy
+
+
+def _read_firmware(firmware: "_Table") -> FirmwarePolicy:
+    policy = FirmwarePolicy(firmware.version("minimum"))
+    firmware.refuse_the_rest()
+    return policy
 
 
 def _check_authority(name: str, ca: Path, emulated: bool) -> None:
@@ -171,7 +208,7 @@ class _Table:
         values = self._take(key, {})
         if not isinstance(values, dict):
             raise self._wrong(key, f"must be a table, [{key}]")
-        return _Table(key, values, self._folder)
+        return _Table(f"{self._name}.{key}" if self._name else key, values, self._folder)
 
     def text(self, key: str, default: object = _MISSING) -> str:
         value = self._take(key, default)
@@ -202,6 +239,25 @@ class _Table:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self._wrong(key, f"must be a whole number from {low} to {high}")
         return value
+
+    def integers(self, key: str, low: int, high: int) -> dict[str, int]:
+        """A table whose keys are free."""
+        table = self.table(key)
+        return {name: table.integer(name, low, high, low) for name in table._values}
+
+    def version(self, key: str) -> Version | None:
+        if key not in self._values:
+            return None
+        version = parse_version(self.text(key))
+        if version is None:
+            raise self._wrong(key, 'must be three numbers, such as "0.1.0"')
+        return version
+
+    def digests(self, key: str) -> frozenset[bytes]:
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(v, str) and DIGEST_PATTERN.fullmatch(v) for v in values):
+            raise self._wrong(key, "must be an array of SHA-256 digests, 64 of 0-9 a-f each")
+        return frozenset(bytes.fromhex(value) for value in values)
 
     def loopback(self, key: str, default: str) -> str:
         """The order API speaks plain HTTP: whoever wants it elsewhere puts a TLS proxy in front."""

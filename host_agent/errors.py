@@ -4,7 +4,7 @@ A message never carries personal data or secrets: it may be logged, shown and se
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -12,18 +12,32 @@ CATALOGUE_PATH = Path(__file__).with_name("catalogue.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    code: str
-    number: str
+class Wording:
+    """What is said of a code in one language. Only what can come to a terminal's screen has a title."""
+
     words: str
     customer: str
     clerk: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry(Wording):
+    """The English wording is the entry's own."""
+
+    code: str = field(kw_only=True)
+    number: str = field(kw_only=True)
+    zh: Wording = field(kw_only=True)
 
 
 @cache
 def catalogue() -> dict[str, CatalogueEntry]:
     tables = tomllib.loads(CATALOGUE_PATH.read_text(encoding="utf-8"))
-    return {code: CatalogueEntry(code=code, **entry) for code, entry in tables.items()}
+    return {
+        code: CatalogueEntry(code=code, zh=Wording(**chinese), **english)
+        for code, english in tables.items()
+        for chinese in [english.pop("zh")]
+    }
 
 
 def words(code: str) -> CatalogueEntry:

@@ -44,6 +44,10 @@ class BatchMalformed(ShimingError):
     code = "batch-malformed"
 
 
+class _Renewed(Exception):
+    """Not an error: ends the tasks of one session, so that the next one begins."""
+
+
 @dataclass(slots=True)
 class Figures:
     """`trouble` is the code of the last failure, None since the last success."""
@@ -65,13 +69,25 @@ class Forwarder:
         self._in_flight: set[int] = set()
         self._taking = asyncio.Lock()
         self._woken = asyncio.Event()
+        self._renewed = asyncio.Event()
         self.figures = Figures()
 
     def wake(self) -> None:
         """There is something new in the outbox. From the event loop's thread."""
         self._woken.set()
 
+    def renew(self) -> None:
+        """New connections: the old ones may be to a backend whose certificate has been revoked since. From the loop."""
+        self._renewed.set()
+
     async def run(self) -> None:
+        while True:
+            try:
+                await self._run_session()
+            except* _Renewed:
+                log.info("new connections to the backend")
+
+    async def _run_session(self) -> None:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=IN_FLIGHT, keepalive_timeout=60)
         async with (
@@ -80,6 +96,9 @@ class Forwarder:
         ):
             for number in range(IN_FLIGHT):
                 group.create_task(self._work(session), name=f"forward-{number}")
+            await self._renewed.wait()
+            self._renewed.clear()
+            raise _Renewed
 
     async def _work(self, session: aiohttp.ClientSession) -> None:
         delay_s = 0.0

@@ -5,19 +5,22 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from host_agent import attestation, envelope
+from host_agent import attestation, envelope, flight_log
 from host_agent.attestation import Evidence, Receipt, Verdict
 from host_agent.envelope import Envelope
 from host_agent.errors import TokenRefused
-from host_agent.policy import Context, decide
-from host_agent.registry import Device, Registry
+from host_agent.flight_log import Statement
+from host_agent.log_tables import Alarm
+from host_agent.policy import ANY_FIRMWARE, SKEW_S, Context, FacePolicy, FirmwarePolicy, decide
+from host_agent.registry import Device, DeviceKey, Registry, Status, state_code
 from host_agent.store import Store
 
-EVIDENCE_TOPIC = re.compile(r"rnr/v1/[^/]+/[^/]+/up/evi")
+UP_TOPIC = re.compile(r"rnr/v1/[^/]+/[^/]+/up/(evi|log)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Signed:
 
     envelope: Envelope
     device: Device
-    evidence: Evidence
+    key: DeviceKey
+    claims: Evidence | Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Outcome:
     code: str | None = None
     is_kept: bool = True
     ended_order: str | None = None
+    alarms: Sequence[Alarm] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,10 @@ class Signer:
 def examine(topic: str, payload: bytes, registry: Registry) -> Examined:
     publisher = _publisher(topic, registry)
     try:
-        if not EVIDENCE_TOPIC.fullmatch(topic):
+        place = UP_TOPIC.fullmatch(topic)
+        if place is None:
             raise TokenRefused("topic-invalid")
-        content = _verify(payload, registry)
+        content = _verify(payload, registry, is_log=place[1] == "log")
     except TokenRefused as refused:
         content = refused.code
     return Examined(payload, hashlib.sha256(payload).digest(), publisher, content)
@@ -79,42 +85,58 @@ def _publisher(topic: str, registry: Registry) -> Device | None:
     return None
 
 
-def _verify(payload: bytes, registry: Registry) -> Signed:
+def _verify(payload: bytes, registry: Registry, *, is_log: bool) -> Signed:
     sealed = envelope.parse(payload)
     device = registry.device_by_kid(sealed.kid)
-    if device is None:
+    key = device.key(sealed.kid) if device is not None else None
+    if device is None or key is None:
         raise TokenRefused("key-unknown")
-    envelope.verify(sealed, device.public_key)
-    if sealed.typ != attestation.EVIDENCE_TYP:
+    envelope.verify(sealed, key.public_key)
+    if sealed.typ != (None if is_log else attestation.EVIDENCE_TYP):
         raise TokenRefused("profile-unknown")
-    return Signed(sealed, device, attestation.parse_evidence(sealed.payload))
+    claims = flight_log.parse(sealed.payload) if is_log else attestation.parse_evidence(sealed.payload)
+    return Signed(sealed, device, key, claims)
 
 
-def settle(store: Store, examined: Examined, *, is_production: bool, now: int) -> Outcome:
+def settle(
+    store: Store,
+    examined: Examined,
+    *,
+    is_production: bool,
+    face: FacePolicy,
+    now: int,
+    firmware: FirmwarePolicy = ANY_FIRMWARE,
+) -> Outcome:
     """Inside a transaction of the store."""
     if isinstance(examined.content, str):
         return _refuse(store, examined, examined.content, b"", now)
-    sealed, device, evidence = examined.content.envelope, examined.content.device, examined.content.evidence
-    payload_sha256 = sealed.payload_sha256
-    if examined.publisher is device and store.is_duplicate(examined.sha256, payload_sha256):
+    sealed, device, evidence = examined.content.envelope, examined.content.device, examined.content.claims
+    if isinstance(evidence, Statement):
+        return _settle_log(store, examined, examined.content, evidence, now)
+    payload_sha256, kid = sealed.payload_sha256, sealed.kid
+    publisher = examined.publisher.id if examined.publisher is not None else None
+    if publisher == device.id and store.is_duplicate(examined.sha256, payload_sha256):
         return Outcome(examined.sha256, evidence.cti, device, Verdict.DUPLICATE)
     context = Context(
         received_at=now,
-        publisher=examined.publisher.id if examined.publisher is not None else None,
+        publisher=publisher,
+        key=examined.content.key,
         token_sha256=examined.sha256,
         is_production=is_production,
+        face=face,
         order=store.order_by_nonce(evidence.nonce),
         is_cti_known=store.is_cti_known(evidence.cti),
-        chain=store.chain_around(device.kid, evidence),
+        chain=store.chain_around(kid, evidence),
+        firmware=firmware,
     )
     decision = decide(evidence, device, context)
-    store.link(device.kid, evidence, examined.sha256)
+    store.link(kid, evidence, examined.sha256)
     if decision.code is not None and not decision.is_own:
         return _refuse(store, examined, decision.code, evidence.cti, now)
     store.add_evidence(
         evidence,
         device=device.id,
-        kid=device.kid,
+        kid=kid,
         sha256=examined.sha256,
         payload_sha256=payload_sha256,
         token=examined.payload,
@@ -127,10 +149,40 @@ def settle(store: Store, examined: Examined, *, is_production: bool, now: int) -
     return Outcome(examined.sha256, evidence.cti, device, verdict, decision.code, ended_order=decision.ended_order)
 
 
+def _settle_log(store: Store, examined: Examined, signed: Signed, statement: Statement, now: int) -> Outcome:
+    """Whatever contradicts what is there is kept as well, and raises its alarm: a refusal would hide who did it."""
+    device = signed.device
+    if code := _log_code(examined.publisher, signed, statement, now):
+        return _refuse(store, examined, code, b"", now)
+    alarms = store.take_log(device.id, examined.sha256, examined.payload, statement, now)
+    if alarms is None:
+        return Outcome(examined.sha256, b"", device, Verdict.DUPLICATE)
+    return Outcome(examined.sha256, b"", device, Verdict.STORED, alarms=alarms)
+
+
+def _log_code(publisher: Device | None, signed: Signed, statement: Statement, now: int) -> str | None:
+    """A suspended terminal's log is wanted more than any. By our clock: the terminal's may be what is logged."""
+    device, key = signed.device, signed.key
+    if publisher is None or publisher.id != device.id or statement.ueid != device.ueid:
+        return "device-mismatch"
+    if device.status in (Status.REVOKED, Status.RETIRED):
+        return state_code(device.status)
+    is_valid = any(key.is_valid_at(now + skew_s) for skew_s in (-SKEW_S, 0, SKEW_S))
+    return None if is_valid else "key-not-valid"
+
+
 def _refuse(store: Store, examined: Examined, code: str, cti: bytes, now: int) -> Outcome:
     publisher = examined.publisher
     is_kept = store.add_refusal(publisher.id if publisher else "", code, examined.sha256, examined.payload, now)
     return Outcome(examined.sha256, cti, publisher, Verdict.REFUSED, code, is_kept)
+
+
+def keep_receipt(store: Store, outcome: Outcome, signer: Signer, now: int) -> tuple[str, bytes] | None:
+    """Our receipt, kept with its token. Inside the transaction that stores the token."""
+    message = receipt(outcome, signer, now)
+    if message is not None and outcome.publisher is not None:
+        store.add_receipt(outcome.sha256, outcome.publisher.id, message[1])
+    return message
 
 
 def receipt(outcome: Outcome, signer: Signer, now: int) -> tuple[str, bytes] | None:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from host_agent import ingest
 from host_agent.ingest import Examined, Outcome, Signer
+from host_agent.policy import ANY_FIRMWARE, FacePolicy, FirmwarePolicy
 from host_agent.registry import Registry
 from host_agent.store import Store, StoreFault, StoreFull
 
@@ -56,14 +57,18 @@ class Intake:
         courier: Courier,
         *,
         is_production: bool,
+        face: FacePolicy,
         on_stored: Callable[[Sequence[Outcome]], None],
         on_failure: Callable[[], None],
+        firmware: FirmwarePolicy = ANY_FIRMWARE,
     ) -> None:
         self._store = store
         self._registry = registry
         self._signer = signer
         self._courier = courier
         self._is_production = is_production
+        self._face = face
+        self._firmware = firmware
         self._on_stored = on_stored
         self._on_failure = on_failure
         self._workers = os.cpu_count() or 1
@@ -135,7 +140,7 @@ class Intake:
         delay_s = RETRY_MIN_S
         while done < len(batch) and not self._stopping.is_set():
             try:
-                outcomes = self._store_some(examined[done : done + size])
+                outcomes, receipts = self._store_some(examined[done : done + size])
             except StoreFault as fault:
                 if size > 1:
                     size //= 2
@@ -146,24 +151,44 @@ class Intake:
             self._recovered()
             delay_s = RETRY_MIN_S
             self._courier.acknowledge(batch[done : done + len(outcomes)])
-            self._send_receipts(outcomes)
+            self._note_refused(outcomes)
+            self._note_alarms(outcomes)
+            for receipt in receipts:
+                self._courier.publish(*receipt)
             self._on_stored(outcomes)
             done += len(outcomes)
 
-    def _store_some(self, examined: list[Examined]) -> list[Outcome]:
+    def _store_some(self, examined: list[Examined]) -> tuple[list[Outcome], list[tuple[str, bytes]]]:
+        """With what was stored go our receipts, signed in the same transaction and sent once it is committed."""
         now = int(time.time())
         with self._store.transaction(is_intake=True):
-            return [ingest.settle(self._store, one, is_production=self._is_production, now=now) for one in examined]
+            outcomes = [
+                ingest.settle(
+                    self._store,
+                    one,
+                    is_production=self._is_production,
+                    face=self._face,
+                    now=now,
+                    firmware=self._firmware,
+                )
+                for one in examined
+            ]
+            receipts = [ingest.keep_receipt(self._store, outcome, self._signer, now) for outcome in outcomes]
+        return outcomes, [receipt for receipt in receipts if receipt is not None]
 
-    def _send_receipts(self, outcomes: list[Outcome]) -> None:
-        now = int(time.time())
+    def _note_refused(self, outcomes: list[Outcome]) -> None:
         # One line for all of a kind: a flood must not fill the disk with words either.
         refused = Counter((one.publisher.id if one.publisher else "unknown", one.code) for one in outcomes if one.code)
         for (device, code), times in refused.items():
             log.warning("evidence refused", extra={"device": device, "code": code, "times": times})
-        for outcome in outcomes:
-            if receipt := ingest.receipt(outcome, self._signer, now):
-                self._courier.publish(*receipt)
+
+    def _note_alarms(self, outcomes: list[Outcome]) -> None:
+        for alarm in (alarm for one in outcomes for alarm in one.alarms):
+            log.error(
+                "flight log: numbers %d to %d",
+                *(alarm.first, alarm.last),
+                extra={"device": alarm.device, "code": alarm.code},
+            )
 
     def _make_room(self, fault: StoreFault) -> bool:
         if self.trouble != fault.code:

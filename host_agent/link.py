@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from host_agent.errors import ConfigError
 from host_agent.intake import Message
+from host_agent.revocation import serial_of
 
 log = logging.getLogger("shiming.link")
 
@@ -55,6 +56,7 @@ class Link:
         self._outgoing: deque[Message | tuple[str, bytes]] = deque(maxlen=OUTGOING_ITEMS)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = threading.Event()
+        self._distrusted: frozenset[int] = frozenset()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._generation = 0
         self.is_subscribed = threading.Event()
@@ -76,6 +78,11 @@ class Link:
 
     def publish(self, topic: str, payload: bytes) -> None:
         self._outgoing.append((topic, payload))
+        self.wake()
+
+    def distrust(self, serials: frozenset[int]) -> None:
+        """Ends a connection to a broker whose certificate has been revoked since the handshake."""
+        self._distrusted = serials
         self.wake()
 
     def wake(self) -> None:
@@ -135,7 +142,7 @@ class Link:
         client = self._client
         while (sock := client.socket()) is not None:
             self._send_outgoing()
-            if self._stopping.is_set():
+            if self._stopping.is_set() or (self._distrusted and serial_of(sock) in self._distrusted):
                 client.disconnect()
                 return
             if client.socket() is None:

@@ -20,7 +20,7 @@ listener {port} {host}
 cafile {ca}
 certfile {certificate}
 keyfile {key}
-tls_version tlsv1.2
+{crl}tls_version tlsv1.2
 require_certificate true
 use_identity_as_username true
 use_username_as_clientid true
@@ -59,6 +59,7 @@ def build(config: Config, folder: Path) -> dict[str, str]:
         ca=broker.ca.resolve(),
         certificate=broker.certificate.resolve(),
         key=broker.key.resolve(),
+        crl="" if broker.crl is None else f"crlfile {broker.crl.resolve()}\n",
         acl=folder.resolve() / ACL_NAME,
         folder=folder.resolve(),
     )

@@ -10,7 +10,7 @@ from host_agent import attestation, envelope
 from host_agent.attestation import Order
 from host_agent.errors import ShimingError, TokenRefused
 from host_agent.ingest import Signer
-from host_agent.registry import Device, Registry, Status
+from host_agent.registry import Device, Registry, state_code
 from host_agent.store import OrderRow, Store, StoreFault
 
 log = logging.getLogger("shiming.orders")
@@ -100,8 +100,8 @@ class Orders:
         device = self._registry.device(device_id)
         if device is None:
             raise OrderRefused("device-unknown")
-        if device.status is not Status.ACTIVE:
-            raise OrderRefused("device-suspended")
+        if code := state_code(device.status):
+            raise OrderRefused(code)
         if channel not in (None, device.channel):
             raise OrderRefused("channel-mismatch")
         return device
@@ -123,7 +123,7 @@ class Orders:
     def _send(self, orders: list[tuple[str, bytes]]) -> None:
         for device_id, token in orders:
             device = self._registry.device(device_id)
-            if device is not None and device.status is Status.ACTIVE:
+            if device is not None and state_code(device.status) is None:
                 self._publish(f"rnr/v1/{device.tenant}/{device.id}/down/order", token)
 
 

@@ -1,17 +1,51 @@
 """Whether a piece of evidence is accepted: facts in, decision out. Nothing here reads a clock, a file or a database.
 
 The signature has been verified. What is checked, in this order: the terminal, the transaction number, the chain of its
-tokens, the order it answers, its clock (facts of RFC 9334: nonce, cti, seq and prev, all four).
+tokens, the order it answers, its clock (facts of RFC 9334: nonce, cti, seq and prev, all four), its firmware, the face.
 """
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from host_agent.attestation import ClockSource, Evidence
-from host_agent.registry import Device, Status
+from host_agent.attestation import ClockSource, Evidence, Results
+from host_agent.face import Liveness, Match
+from host_agent.registry import Device, DeviceKey, state_code
+
+Requirement = Literal["match", "live", "none"]
 
 SKEW_S = 120  # how far a clock set over the network may be off
 SESSION_S = 120  # a session that began just before its order ran out may still end
 DBGSTAT_DISABLED = 2
+
+VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
+Version = tuple[int, ...]
+
+
+def parse_version(text: str) -> Version | None:
+    """x.y.z in numbers, so that 0.10.0 comes after 0.9.0; None for anything else."""
+    found = VERSION.fullmatch(text)
+    return tuple(map(int, found.groups())) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwarePolicy:
+    """The oldest firmware that may register somebody; None: any."""
+
+    minimum: Version | None = None
+
+
+ANY_FIRMWARE = FirmwarePolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class FacePolicy:
+    """What a registration must show of the face; agent and backend each have their own."""
+
+    require: Requirement = "match"
+    match_min_permille: Mapping[str, int] = field(default_factory=dict)  # by model; empty: whatever the terminal has
+    models: frozenset[bytes] = frozenset()  # digests of those allowed; empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +72,14 @@ class Chain:
 class Context:
     received_at: int
     publisher: str | None  # the registered terminal on whose topic it came
+    key: DeviceKey  # the one it was signed with
     token_sha256: bytes
     is_production: bool
+    face: FacePolicy
     order: KnownOrder | None  # the one with this nonce
     is_cti_known: bool
     chain: Chain
+    firmware: FirmwarePolicy = ANY_FIRMWARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +94,12 @@ def decide(evidence: Evidence, device: Device, context: Context) -> Decision:
         return Decision(foreign, ended_order=None, is_own=False)
     code = (
         _device_code(evidence, device, context)
+        or _key_code(evidence, context)
         or _chain_code(evidence, context)
         or _order_code(evidence, device, context.order)
         or _clock_code(evidence, context)
+        or firmware_code(evidence, context.firmware)
+        or face_code(evidence.results, context.face)
     )
     return Decision(code, ended_order=_answered_order(evidence, device, context.order), is_own=True)
 
@@ -71,11 +111,19 @@ def _foreign_code(evidence: Evidence, device: Device, context: Context) -> str |
 
 
 def _device_code(evidence: Evidence, device: Device, context: Context) -> str | None:
-    if device.status is not Status.ACTIVE:
-        return "device-suspended"
+    if code := state_code(device.status):
+        return code
     if context.is_production and not (evidence.oemboot and evidence.dbgstat >= DBGSTAT_DISABLED):
         return "device-debug"
     return None
+
+
+def _key_code(evidence: Evidence, context: Context) -> str | None:
+    """A stolen old key can put any time into its claims, but it cannot answer an order made after the key's end."""
+    signed_at = evidence.iat if evidence.clock.source >= ClockSource.NETWORK else context.received_at
+    earliest = context.order.iat if context.order is not None else signed_at
+    is_over = context.key.valid_to is not None and max(signed_at, earliest) > context.key.valid_to + SKEW_S
+    return "key-not-valid" if is_over or signed_at < context.key.valid_from - SKEW_S else None
 
 
 def _chain_code(evidence: Evidence, context: Context) -> str | None:
@@ -112,6 +160,33 @@ def _clock_code(evidence: Evidence, context: Context) -> str | None:
     if not order.iat - SKEW_S <= evidence.iat <= context.received_at + SKEW_S:
         return "clock-implausible"
     return "nonce-expired" if evidence.iat > last_s else None
+
+
+def firmware_code(evidence: Evidence, policy: FirmwarePolicy) -> str | None:
+    """By the version that is signed in claim 271. A refusal registers nobody; a version that is none is too old."""
+    if policy.minimum is None or evidence.results.reason is not None:
+        return None
+    version = parse_version(evidence.swversion)
+    return "firmware-outdated" if version is None or version < policy.minimum else None
+
+
+def face_code(results: Results, policy: FacePolicy) -> str | None:
+    """A refusal registers nobody. In a registration what was performed has passed, or it would contradict itself."""
+    liveness, match, models = results.face.liveness, results.face.match, results.face.models
+    if results.reason is not None:
+        return None
+    if policy.require != "none" and not isinstance(liveness, Liveness):
+        return "liveness-required"
+    if policy.require == "match" and not isinstance(match, Match):
+        return "match-required"
+    if policy.models and not policy.models.issuperset(models.values()):
+        return "model-not-allowed"
+    if not isinstance(match, Match) or not policy.match_min_permille:
+        return None
+    min_permille = policy.match_min_permille.get(match.model)
+    if min_permille is None:  # scores of a model without a threshold of ours mean nothing to us
+        return "model-not-allowed"
+    return "match-threshold-low" if match.threshold_permille < min_permille else None
 
 
 def _answered_order(evidence: Evidence, device: Device, order: KnownOrder | None) -> str | None:

@@ -1,26 +1,38 @@
-"""Who may sign what: the devices, the agent and the backend, from `registry.json`.
+"""Who may sign what: the devices, the agent and the backend, from `registry.json` and the history beside it.
 
-The file holds public keys only. Everything is checked once at loading, so that a slip of the pen is found at start.
+The file holds public keys only. Everything is checked at loading, so that a slip of the pen is found at start. Devices
+change while the agent runs: `refresh` reads both files again when they have changed.
 """
 
 import json
 import re
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from host_agent import keys
-from host_agent.errors import ConfigError
+from host_agent import history, keys, rotation
+from host_agent.errors import ConfigError, TokenRefused
+from host_agent.history import Change, Head, HistoryInvalid, Signers, Status
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,32}")
+HISTORY_NAME = "registry.history"
 
 
-class Status(StrEnum):
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
+def state_code(status: Status) -> str | None:
+    """Why a device in this state registers nobody; None: it may."""
+    match status:
+        case Status.ACTIVE:
+            return None
+        case Status.SUSPENDED:
+            return "device-suspended"
+        case Status.REVOKED:
+            return "device-revoked"
+        case Status.RETIRED:
+            return "device-retired"
+        case Status.REGISTERED:
+            return "device-inactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +56,37 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """Times are seconds since 1970; the last key has no end."""
+
+    kid: bytes
+    public_key: ec.EllipticCurvePublicKey
+    valid_from: int = 0
+    valid_to: int | None = None
+
+    def is_valid_at(self, at: int) -> bool:
+        return self.valid_from <= at and (self.valid_to is None or at <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     id: str
     tenant: str
     ueid: bytes
-    kid: bytes
-    public_key: ec.EllipticCurvePublicKey
+    keys: tuple[DeviceKey, ...]  # oldest first
     channel: str
     status: Status
 
+    @property
+    def kid(self) -> bytes:
+        """Of the newest key."""
+        return self.keys[-1].kid
 
-@dataclass(frozen=True, slots=True)
+    def key(self, kid: bytes) -> DeviceKey | None:
+        return next((key for key in self.keys if key.kid == kid), None)
+
+
+@dataclass(slots=True)
 class Registry:
     is_emulated: bool
     tenant: str
@@ -62,20 +94,95 @@ class Registry:
     backend: Backend
     devices: dict[str, Device]
     by_kid: dict[bytes, Device]
+    changes: list[Change] = field(default_factory=list)
+    path: Path | None = None
+    _seen: tuple[object, ...] = ()
 
     @classmethod
-    def load(cls, path: Path) -> "Registry":
+    def load(cls, path: Path, known: Head | None = None) -> "Registry":
+        """`known`: how far its history had come before; one that has lost something is refused."""
+        seen = _look(path)
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: not a readable JSON file") from error
-        return _read_registry(_Table(document, str(path)))
+        registry = _read_registry(_Table(document, str(path)))
+        registry.path, registry._seen = path, seen
+        registry._apply(history.load(path.with_name(HISTORY_NAME), registry.signers()), known)
+        return registry
+
+    def refresh(self) -> bool:
+        """True if devices have changed. On an error everything stays in force as it was."""
+        if self.path is None or _look(self.path) == self._seen:
+            return False
+        fresh = Registry.load(self.path, self.head)
+        if (fresh.agent.kid, fresh.backend.sign.kid) != (self.agent.kid, self.backend.sign.kid):
+            raise ConfigError(f"{self.path}: another agent or backend takes a restart")
+        self.devices, self.by_kid, self.changes, self._seen = fresh.devices, fresh.by_kid, fresh.changes, fresh._seen
+        return True
+
+    @property
+    def head(self) -> Head:
+        return history.head_of(self.changes)
+
+    def signers(self) -> Signers:
+        """Who may write its history."""
+        return {
+            self.agent.kid: (self.agent.id, self.agent.public_key),
+            self.backend.sign.kid: (self.backend.id, self.backend.sign.public_key),
+        }
+
+    def _apply(self, changes: list[Change], known: Head | None) -> None:
+        history.check_extends(changes, known)
+        for number, change in enumerate(changes, 1):
+            if (device := self.devices.get(change.device)) is None:
+                continue  # no longer in registry.json; what was done to it stays in the history
+            try:
+                self.add(changed(device, change, self))
+            except TokenRefused as refused:
+                raise HistoryInvalid(f"record {number} of the device history: {refused}") from refused
+        self.changes = changes
+
+    def add(self, device: Device) -> None:
+        self.devices[device.id] = device
+        self.by_kid |= dict.fromkeys((key.kid for key in device.keys), device)
 
     def device(self, device_id: str) -> Device | None:
         return self.devices.get(device_id)
 
     def device_by_kid(self, kid: bytes) -> Device | None:
         return self.by_kid.get(kid)
+
+
+def changed(device: Device, change: Change, registry: Registry) -> Device:
+    """The device as it is after a change; refuses one that its state, or its keys, do not allow."""
+    if change.state is not None:
+        if change.state not in history.NEXT[device.status]:
+            raise TokenRefused(
+                "device-state-invalid", f"{device.id} is {device.status} and cannot become {change.state}"
+            )
+        return replace(device, status=change.state)
+    assert change.statement is not None
+    newest = device.keys[-1]
+    new = rotation.read(change.statement, lambda kid: newest.public_key if kid == newest.kid else None)
+    if new.ueid != device.ueid:
+        raise TokenRefused("device-mismatch")
+    if new.kid in registry.by_kid:
+        raise TokenRefused("rotation-invalid", "the new key is registered already")
+    ended = replace(newest, valid_to=new.old_ends)
+    return replace(device, keys=(*device.keys[:-1], ended, DeviceKey(new.kid, new.public_key, new.valid_from)))
+
+
+def _look(path: Path) -> tuple[object, ...]:
+    """Changes whenever one of the two files does."""
+    found = []
+    for name in (path, path.with_name(HISTORY_NAME)):
+        try:
+            stat = name.stat()
+            found += [stat.st_ino, stat.st_size, stat.st_mtime_ns]
+        except OSError:
+            found.append(None)
+    return tuple(found)
 
 
 def _read_registry(table: "_Table") -> Registry:
@@ -105,8 +212,7 @@ def _read_device(table: "_Table") -> Device:
         id=table.identifier("id"),
         tenant=table.identifier("tenant"),
         ueid=table.hex("ueid", 17),
-        kid=key.kid,
-        public_key=key.public_key,
+        keys=(DeviceKey(key.kid, key.public_key),),
         channel=table.text("channel"),
         status=Status(status),
     )

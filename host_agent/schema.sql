@@ -1,4 +1,4 @@
--- The agent's store, version 1 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
+-- The agent's store, version 3 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
 
 -- `token` is the signed order. It carries the number to register, so it goes as soon as the order has ended.
 CREATE TABLE orders (
@@ -55,6 +55,12 @@ CREATE TABLE outbox (
     not_before  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- Our own receipt to the terminal, as it was first signed, in the same transaction as the token. Records of version 1 have none.
+CREATE TABLE receipts (
+    evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
+    receipt     BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE backend_receipts (
     evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
     receipt     BLOB NOT NULL,
@@ -78,4 +84,52 @@ CREATE TABLE refusals (
 ) STRICT;
 CREATE INDEX refusals_age ON refusals (received_at);
 
-PRAGMA user_version = 1;
+-- How long the history of the device registry was when we last read it, and the hash of its last record: one that is
+-- shorter, or another, is not believed.
+CREATE TABLE history_head (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    length INTEGER NOT NULL,
+    sha256 BLOB NOT NULL
+) STRICT;
+
+-- Flight logs: signed statements, unchanged, of the terminals' other events.
+CREATE TABLE log_statements (
+    id          INTEGER PRIMARY KEY,
+    sha256      BLOB NOT NULL UNIQUE,
+    device      TEXT NOT NULL,
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    bootcount   INTEGER NOT NULL,
+    token       BLOB NOT NULL,
+    received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX log_statements_device ON log_statements (device, first);
+
+-- Every entry that has come at each place of each terminal's log: more than one is an alarm.
+CREATE TABLE log_entries (
+    device TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    prev   BLOB NOT NULL,
+    PRIMARY KEY (device, seq, sha256)
+) STRICT, WITHOUT ROWID;
+
+-- Numbers that a terminal has said, signed, it does not have any more.
+CREATE TABLE log_dropped (
+    device TEXT NOT NULL,
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL,
+    PRIMARY KEY (device, first, last)
+) STRICT, WITHOUT ROWID;
+
+-- Until somebody takes them off.
+CREATE TABLE alarms (
+    device    TEXT NOT NULL,
+    code      TEXT NOT NULL,
+    first     INTEGER NOT NULL,
+    last      INTEGER NOT NULL,
+    raised_at INTEGER NOT NULL,
+    PRIMARY KEY (device, code, first)
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 3;

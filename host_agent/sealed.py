@@ -72,6 +72,14 @@ def open_identity(evidence: Evidence, private_key: ec.EllipticCurvePrivateKey) -
     return parse_identity(unseal(evidence.identity, bound_to, private_key), evidence.results.document_type)
 
 
+def recipient_of(sealed: bytes) -> bytes:
+    """The key id of the one for whom it is sealed; empty where it cannot be read."""
+    match _decode(sealed):
+        case cbor.Tag(tag=cbor.TAG_ENCRYPT, value=[_, _, _, [[_, {4: bytes() as kid}, _]]]):
+            return kid
+    return b""
+
+
 def unseal(
     sealed: bytes, external_aad: bytes, private_key: ec.EllipticCurvePrivateKey, kid: bytes | None = None
 ) -> bytes:

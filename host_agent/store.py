@@ -1,4 +1,4 @@
-"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL.
+"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables`.
 
 What `transaction` has committed survives a power cut. A full or failing disk shows as `StoreFull` or `StoreFault`, with
 nothing of the transaction done; whoever holds unacknowledged messages keeps them and tries again.
@@ -16,10 +16,13 @@ from typing import Any
 
 from host_agent.attestation import Evidence, Verdict
 from host_agent.errors import ConfigError, ShimingError
+from host_agent.history import Head
+from host_agent.log_tables import LogTables
 from host_agent.policy import SESSION_S, Chain, KnownOrder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
+UPGRADES = {n: Path(__file__).with_name(f"schema_{n + 1}.sql") for n in (1, 2)}  # from which version, how
 
 REFUSAL_HEAD_BYTES = 8192
 REFUSALS_PER_HOUR = 256  # for each device: 2 MiB an hour at most
@@ -67,7 +70,25 @@ class BackendAnswer:
     code: str | None
 
 
-class Store:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the store holds of one token: the bytes (None once given up), both receipts (None while there is none)."""
+
+    cti: bytes
+    sha256: bytes
+    device: str
+    kid: bytes
+    seq: int
+    prev: bytes
+    verdict: Verdict
+    code: str | None
+    received_at: int
+    token: bytes | None
+    receipt: bytes | None
+    backend_receipt: bytes | None
+
+
+class Store(LogTables):
     def __init__(self, path: Path, max_bytes: int, min_free_bytes: int) -> None:
         self._path = path
         self._min_free_bytes = min_free_bytes
@@ -164,6 +185,13 @@ class Store:
         self._do("INSERT INTO tokens VALUES (?, ?)", evidence_id, token)
         if code is None:
             self._do("INSERT INTO outbox (evidence_id) VALUES (?)", evidence_id)
+
+    def add_receipt(self, sha256: bytes, device: str, receipt: bytes) -> None:
+        """Our own, with its token; the first one stays, as that of a repeat says no more."""
+        self._do(
+            "INSERT OR IGNORE INTO receipts SELECT id, ? FROM evidence WHERE sha256 = ? AND device = ?",
+            *(receipt, sha256, device),
+        )
 
     def add_refusal(self, device: str, code: str, sha256: bytes, payload: bytes, received_at: int) -> bool:
         """Keeps what was refused; False when the device has used up its share and it was only counted."""
@@ -286,6 +314,7 @@ class Store:
             "outbox_oldest_s": None if oldest is None else max(0, now - oldest),
             "outbox_postponed": self._value("SELECT count(*) FROM outbox WHERE not_before > ?", now),
             "refused": self._count_refused(),
+            "log_entries": self._value("SELECT count(*) FROM log_entries"),
             "store_bytes": self._used_pages() * self._page_bytes,
         }
 
@@ -295,6 +324,16 @@ class Store:
             " UNION ALL SELECT code, sum(count) FROM refusals GROUP BY code) GROUP BY code ORDER BY code"
         )
         return dict(rows)
+
+    # --- the history of the device registry
+
+    def history_head(self) -> Head | None:
+        rows = self._rows("SELECT length, sha256 FROM history_head")
+        return Head(*rows[0]) if rows else None
+
+    def set_history_head(self, head: Head) -> None:
+        with self.transaction():
+            self._do("INSERT OR REPLACE INTO history_head VALUES (1, ?, ?)", head.length, head.sha256)
 
     # --- SQLite
 
@@ -329,6 +368,58 @@ class Store:
         return rows[0][0] if rows else None
 
 
+class Archive:
+    """The same store for a reader beside the agent, running or not: it writes nothing and takes no lock."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise ConfigError(f"store.path: {path} cannot be opened as the agent's store ({error})") from error
+        if version != SCHEMA_VERSION:
+            raise ConfigError(
+                f"store.path: its version is {version}; the agent brings it to {SCHEMA_VERSION} at its start"
+            )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def kept(self, cti: bytes) -> Kept | None:
+        rows = self._connection.execute(f"{_KEPT} WHERE e.cti = ?", (cti,)).fetchall()
+        return _kept(rows[0]) if rows else None
+
+    def chain(self, kid: bytes, first: int, last: int) -> Iterator[Kept]:
+        """Every token that this key signed from one number to another, also those that were refused."""
+        rows = self._connection.execute(
+            f"{_KEPT} WHERE e.kid = ? AND e.seq BETWEEN ? AND ? ORDER BY e.seq, e.id", (kid, first, last)
+        )
+        return map(_kept, rows)
+
+    def log(self, device: str) -> list[bytes]:
+        """The signed statements of a terminal's flight log."""
+        rows = self._connection.execute(
+            "SELECT token FROM log_statements WHERE device = ? ORDER BY first, id", (device,)
+        ).fetchall()
+        return [token for (token,) in rows]
+
+    def last_seq(self, kid: bytes) -> int:
+        rows = self._connection.execute("SELECT coalesce(max(seq), 0) FROM evidence WHERE kid = ?", (kid,)).fetchall()
+        return rows[0][0]
+
+
+_KEPT = (
+    "SELECT e.cti, e.sha256, e.device, e.kid, e.seq, e.prev, e.verdict, e.code, e.received_at, t.token, r.receipt,"
+    " b.receipt FROM evidence e LEFT JOIN tokens t ON t.evidence_id = e.id LEFT JOIN receipts r ON r.evidence_id = e.id"
+    " LEFT JOIN backend_receipts b ON b.evidence_id = e.id"
+)
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    cti, sha256, device, kid, seq, prev, verdict, *rest = row
+    return Kept(cti, sha256, device, kid, seq, prev, Verdict(verdict), *rest)
+
+
 _ORDER = "order_id, device, channel, nonce, iat, exp, state, code, cti, token"
 
 
@@ -355,7 +446,10 @@ def _open(path: Path) -> sqlite3.Connection:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript("BEGIN;\n" + SCHEMA_PATH.read_text(encoding="utf-8") + "\nCOMMIT;")
-    elif version != SCHEMA_VERSION:
+    while version in UPGRADES:
+        connection.executescript("BEGIN;\n" + UPGRADES[version].read_text(encoding="utf-8") + "\nCOMMIT;")
+        version += 1
+    if version not in (0, SCHEMA_VERSION):
         raise sqlite3.DatabaseError(f"its version is {version}, this agent knows {SCHEMA_VERSION}")
     if is_new:
         _sync_folder(path.parent)
