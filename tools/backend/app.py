@@ -1,6 +1,6 @@
 """The backend's HTTPS server. Mutual TLS lets in whom the authority certified; only the registered agent is answered.
 
-A batch: parse, appraise (worker threads), enter into the books (the one writer thread), sign receipts, answer.
+A batch: parse, appraise (worker threads), enter into the books with signed receipts (the one writer thread), answer.
 """
 
 import asyncio
@@ -24,9 +24,13 @@ from host_agent import attestation, envelope, keys
 from host_agent.attestation import Receipt
 from host_agent.errors import ConfigError, TestAuthorityRefused, TokenRefused
 from host_agent.registry import Key, Registry
+from host_agent.revocation import Revocations, serial_of
+from host_agent.watch import Watch
 from tools.backend import batch
 from tools.backend.appraisal import Trust, appraise
 from tools.backend.config import Config
+from tools.backend.retention import RetentionKeyMissing
+from tools.backend.seal_keys import SealKeys
 from tools.backend.store import Books, Entry
 
 SHUTDOWN_S = 5.0
@@ -47,8 +51,11 @@ class Signer:
 
 
 class Backend:
-    def __init__(self, trust: Trust, signer: Signer, books: Books, writer: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, trust: Trust, signer: Signer, books: Books, writer: ThreadPoolExecutor, revocations: Revocations
+    ) -> None:
         self._trust = trust
+        self._revocations = revocations
         self._signer = signer
         self._books = books
         self._writer = writer
@@ -64,11 +71,11 @@ class Backend:
         now = int(time.time())
         appraisals = await asyncio.to_thread(lambda: [appraise(token, now, self._trust) for token in tokens])
         try:
-            entries = await self._on_books(self._books.enter, appraisals, now)
-        except sqlite3.Error as error:
+            entries = await self._on_books(self._books.enter, appraisals, now, self._signer.receipt)
+        except (sqlite3.Error, RetentionKeyMissing) as error:
             log.error("a batch could not be entered: %s", error)
             return _refusal(503, "store-fault")
-        receipts = await asyncio.to_thread(lambda: [self._signer.receipt(entry, now) for entry in entries])
+        receipts = [entry.receipt for entry in entries]
         return web.Response(body=batch.build_response(self._signer.issuer, receipts), content_type="application/cbor")
 
     async def get_books(self, request: web.Request) -> web.Response:
@@ -77,7 +84,10 @@ class Backend:
 
     def _authenticate(self, request: web.Request) -> None:
         # Devices hold certificates of the same authority: the name decides.
-        certificate = request.transport.get_extra_info("peercert") if request.transport else None
+        peer = request.transport.get_extra_info("ssl_object") if request.transport else None
+        if serial_of(peer) in self._revocations.serials:  # of a connection that is open, or a session that is resumed
+            raise web.HTTPForbidden(text=json.dumps({"code": "certificate-revoked"}), content_type="application/json")
+        certificate = peer.getpeercert() if peer is not None else None
         if _common_name(certificate or {}) != self._trust.registry.agent.id:
             raise web.HTTPForbidden(text=json.dumps({"code": "agent-unknown"}), content_type="application/json")
 
@@ -89,21 +99,33 @@ async def serve(config: Config, announce: Callable[[int], None]) -> None:
     """Until SIGTERM or SIGINT. `announce` gets the port once connections are taken."""
     trust = _load_trust(config)
     signer = _load_signer(config, trust.registry)
-    tls = _load_tls(config)
+    revocations = Revocations(config.crl, config.ca)
+    tls = revocations.guard(_load_tls(config))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # SQLite connections stay on the thread that made them.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="books") as writer:
-        books = await loop.run_in_executor(writer, Books, config.database)
-        runner = _make_runner(Backend(trust, signer, books, writer))
+        books = await loop.run_in_executor(writer, Books, config.database, config.retention_key)
+        runner = _make_runner(Backend(trust, signer, books, writer, revocations))
+        watching: asyncio.Task[None] | None = None
         try:
+            watch = Watch(
+                trust.registry,
+                [revocations, trust.seal_keys],
+                known=await loop.run_in_executor(writer, books.history_head),
+                remember=lambda head: writer.submit(books.set_history_head, head).result(),
+                on_change=lambda: None,
+            )
+            watching = loop.create_task(watch.run(), name="watch")
             await runner.setup()
             await _listen(runner, config, tls)
             announce(runner.addresses[0][1])
             await stop.wait()
         finally:
+            if watching is not None:
+                watching.cancel()
             await runner.cleanup()
             await loop.run_in_executor(writer, books.close)
 
@@ -128,7 +150,8 @@ def _load_trust(config: Config) -> Trust:
     if registry.is_emulated and not config.is_emulated:
         raise TestAuthorityRefused()
     seal_key = _load_own("pki.seal_key", config.seal_key, registry.backend.seal)
-    return Trust(registry, seal_key, is_production=not config.is_emulated)
+    seal_keys = SealKeys(seal_key, config.earlier_seal_keys)
+    return Trust(registry, seal_keys, is_production=not config.is_emulated, face=config.face, firmware=config.firmware)
 
 
 def _load_signer(config: Config, registry: Registry) -> Signer:

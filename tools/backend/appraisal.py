@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from host_agent import attestation, envelope, numbers, sealed
 from host_agent.attestation import ClockSource, DocumentType, Evidence, Validity
 from host_agent.errors import TokenRefused
-from host_agent.registry import Device, Registry, Status
+from host_agent.policy import ANY_FIRMWARE, FacePolicy, FirmwarePolicy, face_code, firmware_code
+from host_agent.registry import Device, Registry, state_code
 from host_agent.sealed import Identity
+from tools.backend.seal_keys import SealKeys
 
 SAM_MODULE = 1
 DBGSTAT_DISABLED_SINCE_BOOT = 2
@@ -28,8 +28,10 @@ _MSISDN = re.compile(r"[0-9]{1,15}")
 @dataclass(frozen=True, slots=True)
 class Trust:
     registry: Registry
-    seal_key: ec.EllipticCurvePrivateKey
+    seal_keys: SealKeys
     is_production: bool
+    face: FacePolicy
+    firmware: FirmwarePolicy = ANY_FIRMWARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,26 @@ def appraise(token: bytes, now: int, trust: Trust) -> Genuine | Rejected:
         if signed.typ != attestation.EVIDENCE_TYP:
             raise TokenRefused("token-malformed", "the type is not that of evidence")
         device = trust.registry.device_by_kid(signed.kid)
-        if device is None:
+        key = device.key(signed.kid) if device is not None else None
+        if device is None or key is None:
             raise TokenRefused("key-unknown")
-        envelope.verify(signed, device.public_key)
+        envelope.verify(signed, key.public_key)
         evidence = attestation.parse_evidence(signed.payload)
         cti = evidence.cti
         _check_terminal(evidence, device, now, trust.is_production)
+        if not key.is_valid_at(evidence.iat if _has_trusted_clock(evidence) else now):
+            raise TokenRefused("key-not-valid")
+        if code := firmware_code(evidence, trust.firmware) or face_code(evidence.results, trust.face):
+            raise TokenRefused(code)
         identity = _open(evidence, now, trust) if evidence.results.reason is None else None
     except TokenRefused as refusal:
         return Rejected(hashlib.sha256(token).digest(), cti, refusal.code)
-    return Genuine(token, signed.sha256, signed.payload_sha256, device.kid, device.id, evidence, identity)
+    return Genuine(token, signed.sha256, signed.payload_sha256, signed.kid, device.id, evidence, identity)
 
 
 def _check_terminal(evidence: Evidence, device: Device, now: int, is_production: bool) -> None:
-    if device.status is not Status.ACTIVE:
-        raise TokenRefused("device-suspended")
+    if code := state_code(device.status):
+        raise TokenRefused(code)
     if evidence.ueid != device.ueid:
         raise TokenRefused("device-mismatch")
     if is_production and not (evidence.oemboot and evidence.dbgstat >= DBGSTAT_DISABLED_SINCE_BOOT):
@@ -91,7 +98,8 @@ def _open(evidence: Evidence, now: int, trust: Trust) -> Identity:
         raise TokenRefused("result-insufficient", "no document that we know was read by a security module")
     if not results.is_number_valid or results.validity not in (Validity.VALID, Validity.NOT_CHECKED):
         raise TokenRefused("result-insufficient", "the terminal's own checks of the card did not pass")
-    identity = sealed.open_identity(evidence, trust.seal_key)
+    seal_key = trust.seal_keys.get(sealed.recipient_of(evidence.identity or b""))
+    identity = sealed.open_identity(evidence, seal_key)
     if not numbers.is_valid(identity.document, identity.number, identity.birth_date):
         raise TokenRefused("number-invalid")
     # A foreigner may have no Chinese name

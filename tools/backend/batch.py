@@ -3,8 +3,8 @@
 from typing import Any
 
 from host_agent import cbor
-from host_agent.attestation import MAX_UINT
 from host_agent.errors import TokenRefused
+from host_agent.typed import MAX_UINT
 
 MAX_BYTES = 1024 * 1024
 MAX_ITEMS = 256

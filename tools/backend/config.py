@@ -2,6 +2,7 @@
 
 mode = "emulated"              # or "production": refuses the test authority and development builds
 database = "backend.db"
+retention_key = "backend.retention.key"  # default: beside the database; never in a backup of it
 [listen]
 host = "127.0.0.1"
 port = 0                       # 0: any free one, told on standard output
@@ -12,6 +13,10 @@ key = "pki/backend.key.pem"
 sign_key = "pki/backend.sign.key.pem"
 seal_key = "pki/backend.seal.key.pem"
 registry = "pki/registry.json"
+earlier_seal_keys = "pki/seal-keys"      # folder of those whose records may still come; may be left out
+crl = "pki/ca.crl.pem"         # certificates that are not let in any more; may be left out
+[face]                         # these two as in agent.toml, host_agent/README.md
+[firmware]
 """
 
 import tomllib
@@ -19,11 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from host_agent.config import read_face, read_firmware
 from host_agent.errors import ConfigError
+from host_agent.policy import FacePolicy, FirmwarePolicy
 
 MODES = ("production", "emulated")
-KEYS = ("mode", "database", "listen.host", "listen.port") + tuple(
-    f"pki.{name}" for name in ("ca", "certificate", "key", "sign_key", "seal_key", "registry")
+KEYS = ("mode", "database", "retention_key", "listen.host", "listen.port") + tuple(
+    f"pki.{name}"
+    for name in ("ca", "certificate", "key", "sign_key", "seal_key", "earlier_seal_keys", "registry", "crl")
 )
 
 
@@ -39,6 +47,11 @@ class Config:
     sign_key: Path
     seal_key: Path
     registry: Path
+    crl: Path | None
+    retention_key: Path
+    earlier_seal_keys: Path | None
+    face: FacePolicy
+    firmware: FirmwarePolicy
 
 
 def load(path: Path) -> Config:
@@ -46,6 +59,8 @@ def load(path: Path) -> Config:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not a readable TOML file") from error
+    face = read_face(document.pop("face", {}))
+    firmware = read_firmware(document.pop("firmware", {}))
     values = _flatten(document)
     for key in values:
         if key not in KEYS:
@@ -59,6 +74,7 @@ def load(path: Path) -> Config:
     database = path.parent / _text(values, "database")
     if not database.parent.is_dir():
         raise ConfigError("database: must be in a folder that exists")
+    default_key = str(Path(_text(values, "database")).with_suffix(".retention.key"))
     return Config(
         is_emulated=mode == "emulated",
         database=database,
@@ -70,6 +86,11 @@ def load(path: Path) -> Config:
         sign_key=_file(values, "pki.sign_key", path.parent),
         seal_key=_file(values, "pki.seal_key", path.parent),
         registry=_file(values, "pki.registry", path.parent),
+        crl=_file(values, "pki.crl", path.parent) if "pki.crl" in values else None,
+        retention_key=path.parent / _text({"retention_key": default_key} | values, "retention_key"),
+        earlier_seal_keys=_folder(values, "pki.earlier_seal_keys", path.parent),
+        face=face,
+        firmware=firmware,
     )
 
 
@@ -94,4 +115,13 @@ def _file(values: dict[str, Any], key: str, folder: Path) -> Path:
     path = folder / _text(values, key)
     if not path.is_file():
         raise ConfigError(f"{key}: must name a file; there is none at {path}")
+    return path
+
+
+def _folder(values: dict[str, Any], key: str, folder: Path) -> Path | None:
+    if key not in values:
+        return None
+    path = folder / _text(values, key)
+    if not path.is_dir():
+        raise ConfigError(f"{key}: must name a folder; there is none at {path}")
     return path

@@ -1,5 +1,5 @@
--- The operator's books. Only `identities` and `registrations.msisdn` are personal data in clear: this database belongs
--- on an encrypted disk and in no log, backup or report but the operator's own.
+-- The operator's books, version 2 (user_version). Nothing here is personal data in clear: identity data are encrypted, and
+-- readable with the retention key only, which is a file of its own and in no backup of these books.
 
 -- Every token taken into the books, unchanged, so that an inspector can verify it again.
 CREATE TABLE evidence (
@@ -21,36 +21,34 @@ CREATE TABLE evidence (
 ) STRICT;
 
 CREATE TABLE registrations (
-    cti      BLOB PRIMARY KEY REFERENCES evidence (cti),
-    order_id TEXT NOT NULL,
-    msisdn   TEXT NOT NULL
+    cti        BLOB PRIMARY KEY REFERENCES evidence (cti),
+    order_id   TEXT NOT NULL,
+    msisdn_tag BLOB -- HMAC of the number; NULL once the identity data are destroyed
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX registrations_order ON registrations (order_id);
-CREATE INDEX registrations_msisdn ON registrations (msisdn);
+CREATE INDEX registrations_msisdn ON registrations (msisdn_tag);
 
--- NULL: the document has no such field. Empty: it is blank on the card.
+-- The record's own data key, wrapped by the retention key (retention.py), and the identity under it: deterministic CBOR.
 CREATE TABLE identities (
-    cti                  BLOB PRIMARY KEY REFERENCES registrations (cti),
-    document             INTEGER NOT NULL, -- PROTOCOL.md section 3, results 1
-    name                 TEXT NOT NULL,
-    sex                  INTEGER NOT NULL,
-    ethnicity            TEXT,
-    birth_date           TEXT NOT NULL,
-    address              TEXT,
-    number               TEXT NOT NULL,
-    authority            TEXT,
-    valid_from           TEXT NOT NULL,
-    valid_to             TEXT NOT NULL,
-    additional_addresses TEXT NOT NULL, -- JSON array, in the reader's order
-    photo                BLOB NOT NULL,
-    english_name         TEXT,
-    nationality          TEXT,
-    travel_permit        TEXT,
-    issue_count          TEXT,
-    earlier_link         TEXT,
-    accepting_authority  TEXT,
-    card_version         TEXT,
-    doubts               TEXT NOT NULL -- JSON array of warnings, host_agent/numbers.py
+    cti     BLOB PRIMARY KEY REFERENCES registrations (cti),
+    wrapped BLOB NOT NULL,
+    sealed  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which retention key these books are written with.
+CREATE TABLE retention (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    key_id BLOB NOT NULL
+) STRICT;
+
+-- Signed: whose identity data were destroyed, and which seal keys.
+CREATE TABLE deletions (
+    cti    BLOB PRIMARY KEY REFERENCES registrations (cti),
+    record BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE destroyed_seal_keys (
+    kid    BLOB PRIMARY KEY,
+    record BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Customers whom the terminal turned away, with its code.
@@ -68,9 +66,22 @@ CREATE TABLE rejected (
     PRIMARY KEY (sha256, code)
 ) STRICT, WITHOUT ROWID;
 
+-- Our receipt as the agent got it, signed in the same transaction. What was entered under version 1 has none.
+CREATE TABLE receipts (
+    cti     BLOB PRIMARY KEY REFERENCES evidence (cti),
+    receipt BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How long the history of the device registry was when we last read it, and the hash of its last record.
+CREATE TABLE history_head (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    length INTEGER NOT NULL,
+    sha256 BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from host_agent import keys
 from host_agent.errors import ConfigError, ShimingError
+from tools.pki import revocation
 
 ORGANISATION = "Shiming TEST authority"
 CA_NAME = "Shiming test CA, not for production"
@@ -28,6 +29,7 @@ CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=730)
 BACKDATED = timedelta(days=1)  # a terminal's clock may be a little behind
 
+EARLIER_SEAL_KEYS = "seal-keys"
 SERVICES = ("agent", "backend", "broker")
 LOCALHOST_V4 = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 LOCALHOST_V6 = x509.IPAddress(ipaddress.ip_address("::1"))
@@ -57,6 +59,7 @@ def create(directory: Path, devices: Sequence[str], *, tenant: str = "demo", cha
         raise ConfigError("device: every device needs an id of its own")
     directory.mkdir(parents=True, exist_ok=True)
     authority = _create_ca(directory)
+    revocation.write(directory, authority.certificate, authority.key, [])
     _create_tls(
         directory, authority, "broker", ExtendedKeyUsageOID.SERVER_AUTH, [LOCALHOST, LOCALHOST_V4, LOCALHOST_V6]
     )
@@ -89,6 +92,21 @@ def add_device(directory: Path, device_id: str, *, channel: str = "CH-000001") -
     authority = _Authority(certificate, keys.load_private(directory / "ca.key.pem"))
     registry["devices"].append(_create_device(directory, authority, device_id, registry["tenant"], channel))
     _write_registry(directory, registry)
+
+
+def renew_seal_key(directory: Path) -> str:
+    """The seal key of a new period; the one before stays in `seal-keys/` until the backend destroys it."""
+    try:
+        registry = json.loads((directory / "registry.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{directory}: no complete test authority; make one with `pki init`") from error
+    folder = directory / EARLIER_SEAL_KEYS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    present = directory / "backend.seal.key.pem"
+    present.replace(folder / f"{registry['backend']['seal']['kid']}.pem")
+    registry["backend"]["seal"] = _create_key(present)
+    _write_registry(directory, registry)
+    return registry["backend"]["seal"]["kid"]
 
 
 def _create_ca(directory: Path) -> _Authority:
