@@ -1,7 +1,8 @@
 """An emulated board: the unix MicroPython under a supervisor that gives it what a board has and a process has not.
 
-A serial port that `mpremote` can use, a flash image as `/`, resets with causes, deep sleep, and a watchdog that also
-catches a hang in C code. Runs in the caller's event loop; many boards fit into one process. See README.md.
+A serial port that `mpremote` can use, a flash image as `/`, a ROM as `/rom`, screen and buttons, resets with causes,
+deep sleep, and a watchdog that also catches a hang in C code. Runs in the caller's event loop; many boards fit into one
+process. See README.md.
 """
 
 import asyncio
@@ -13,14 +14,22 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntFlag
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from tools.emulator import interpreter
+from host_agent.errors import ConfigError
+from tools.emulator import interpreter, page
 from tools.emulator.console import SOFT_REBOOT, Console
 from tools.emulator.errors import BoardError, FlashInvalid
 from tools.emulator.interpreter import Interpreter
+from tools.emulator.page import Page
+from tools.emulator.picture import png_of_rgb565
 from tools.emulator.pty_link import PtyLink
+
+if TYPE_CHECKING:
+    from tools.emulator.camera.rig import Rig
+    from tools.emulator.camera.visitor import Visitor
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +39,8 @@ _CONSOLE_BYTES = 65536
 _UNREAD_BYTES = 16384
 _UNREAD_S = 0.25
 _ASK_AGAIN_S = 0.002
+# What the modules in `lib/` and the file system's buffers take: a board's heap has none of it, so it is given on top.
+_OWN_HEAP_BYTES = 17 * 1024
 # A second SIGINT before the first was noticed ends the interpreter, and some tools send Ctrl-C twice.
 _INTERRUPT_AGAIN_S = 0.5
 _RESTART_S = (0.0, 0.1, 0.5, 2.0)  # pause after so many starts in a row that did not get as far as the file system
@@ -45,29 +56,49 @@ class PanelEvent:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A pin's news. `kind`: "light" (0xRRGGBB), "tone" (Hz, 0 silence), "reader-power" (1 on, 0 off)."""
+
+    kind: str
+    value: int
+    at: float
+
+
+class Button(IntFlag):
+    START = 1
+    CANCEL = 2
+    LANGUAGE = 4
+
+
 class Board:
-    """`boots` lists the cause of every boot that got as far as a mounted file system."""
+    """`boots` lists the cause of every boot that got as far as a mounted file system. `heap` is the firmware's own."""
 
     def __init__(
         self,
         flash: Path,
         *,
+        rom: Path | None = None,
         reader_port: int | None = None,
         heap: str = "2M",
         on_panel: Callable[[PanelEvent], None] | None = None,
+        on_signal: Callable[[Signal], None] | None = None,
         on_console: Callable[[bytes], None] | None = None,
         env: Mapping[str, str] | None = None,
         link: Path | None = None,
+        has_camera: bool = False,
     ) -> None:
         self.boots: list[str] = []
         self._flash = flash.absolute()
-        self._heap = heap
+        self._heap_bytes = bytes_of(heap) + _OWN_HEAP_BYTES
         self._on_panel = on_panel
+        self._on_signal = on_signal
         self._on_console = on_console
         self._link = link
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("MICROPY")},
             "SHIMING_FLASH": str(self._flash),
+            **({} if rom is None else {"SHIMING_ROM": str(rom.absolute())}),
             "SHIMING_UNIQUE_ID": hashlib.sha256(bytes(self._flash)).hexdigest()[:16],
             **({} if reader_port is None else {"SHIMING_READER_PORT": str(reader_port)}),
             **(env or {}),
@@ -76,7 +107,11 @@ class Board:
         self._console_ring = bytearray()
         self._host: PtyLink | None = None
         self._interpreter: Interpreter | None = None
+        self._page: Page | None = None
+        self._has_camera = has_camera
+        self._rig: Rig | None = None
         self._lock_fd: int | None = None
+        self._cut: str | None = None  # where the next boot loses its power
         self._next_boot: tuple[str, float | None] | None = None  # cause and pause, when the end is of our making
         self._has_mounted = False  # this boot has
         self._failed_starts = 0
@@ -95,6 +130,11 @@ class Board:
         self._loop = asyncio.get_running_loop()
         try:
             self._lock_fd = _lock(self._flash)
+            self._page = Page()
+            if self._has_camera:
+                from tools.emulator.camera.rig import Rig  # numpy: for boards with a camera only
+
+                self._rig = Rig()
             self._host = PtyLink(self._from_host, self._host_drained)
             if self._link is not None:
                 self._link.unlink(missing_ok=True)
@@ -119,6 +159,12 @@ class Board:
             self._host = None
             if self._link is not None:
                 self._link.unlink(missing_ok=True)
+        if self._page is not None:
+            self._page.close()
+            self._page = None
+        if self._rig is not None:
+            await self._rig.close()
+            self._rig = None
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
@@ -161,6 +207,72 @@ class Board:
         """Power cut, then power: SIGKILL in the middle of whatever it does, then a boot with cause power-on."""
         self._power_off("power-on")
 
+    def cut_power_at(self, operation: int, permille: int = 500, bits: int = 0) -> None:
+        """A power cut now, and the next one in the middle of a write: the program or erase of flash with this number,
+        counted from that boot on, gets only so far; `lib/nor_flash.py` says how."""
+        self._cut = f"{operation} {permille} {bits}"
+        self.kill()
+
+    # --- what people and the reader's line have of it
+
+    def press(self, buttons: Button) -> None:
+        """Until they are released."""
+        self._shared.buttons |= buttons
+
+    def release(self, buttons: Button) -> None:
+        self._shared.buttons &= ~buttons
+
+    def open_lid(self, is_open: bool = True) -> None:
+        """As the tamper switch sees it."""
+        self._shared.open_lid(is_open)
+
+    def screen(self) -> bytes:
+        """RGB565, most significant byte first, 320 x 240."""
+        return self._shared.screen()
+
+    def picture(self) -> bytes:
+        """The screen as it is at this moment, as a PNG."""
+        return png_of_rgb565(self._shared.screen(), page.WIDTH, page.HEIGHT)
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures the firmware has finished since the power came on."""
+        return self._shared.pictures
+
+    @property
+    def reader_baud(self) -> int:
+        """The rate at which the board drives the reader's line at this moment; 0 before it was opened."""
+        return self._shared.baud
+
+    def stand(self, visitor: "Visitor") -> None:
+        """Before the camera, in place of whoever stands there."""
+        self._before_camera.stand(visitor)
+
+    def leave(self) -> None:
+        self._before_camera.leave()
+
+    @property
+    def camera_memory(self) -> bytes:
+        """The pictures that the camera's buffers hold at this moment."""
+        return self._before_camera.gate.pictures()
+
+    @property
+    def studio_pid(self) -> int:
+        """Process that paints the camera's pictures."""
+        return self._before_camera.pid
+
+    @property
+    def _before_camera(self) -> "Rig":
+        if self._rig is None:
+            raise BoardError("the board has no camera, or is not running")
+        return self._rig
+
+    @property
+    def _shared(self) -> Page:
+        if self._page is None:
+            raise BoardError("the board is not running")
+        return self._page
+
     async def _next_news(self) -> None:
         self._news.clear()
         await self._news.wait()
@@ -172,6 +284,9 @@ class Board:
             self._console.soft_reset()
         else:
             self._console.power_on()
+            self._shared.power_off()
+            if self._rig is not None:
+                self._rig.power_off()
             self._set_watchdog(0)  # a real one, too, runs on through a soft reset, and only through that
         self._has_mounted = False
         self._next_boot = None
@@ -179,14 +294,18 @@ class Board:
         self._interrupted_at = -_INTERRUPT_AGAIN_S
         # a reset asked for from the raw REPL does not start main.py: that is how mpremote gets a quiet board
         runs_main = not (cause == "soft" and self._console.is_raw)
+        cut, self._cut = self._cut, None
         try:
             self._interpreter = Interpreter(
-                heap=self._heap,
+                heap_bytes=self._heap_bytes,
                 environment={
                     **self._environment,
                     "SHIMING_RESET_CAUSE": cause,
                     "SHIMING_RUN_MAIN": "1" if runs_main else "0",
+                    **({} if cut is None else {"SHIMING_POWER_CUT": cut}),
                 },
+                memories={"SHIMING_PAGE_FD": self._shared.fd}
+                | ({"SHIMING_CAMERA_FD": self._rig.gate.fd} if self._rig else {}),
                 on_output=self._from_interpreter,
                 on_message=self._on_message,
                 on_end=self._ended,
@@ -251,12 +370,18 @@ class Board:
                     self._news.set()
                 case "panel":
                     self._panel(*json.loads(rest))
+                case "light" | "tone" | "reader-power":
+                    self._signal(word, int(rest))
+                case "camera":
+                    self._before_camera.switch(int(rest))
                 case "wdt":
                     self._set_watchdog(int(rest) / 1000)
                 case "feed":
                     self._set_watchdog(self._watchdog_s)
                 case "reset":
                     self._power_off("hard")
+                case "power-cut":
+                    self._power_off("power-on")
                 case "soft":
                     self._power_off("soft")
                 case "deepsleep":
@@ -273,9 +398,17 @@ class Board:
         self._pump()
 
     def _panel(self, state: str, code: str | None, value: int | None) -> None:
+        if self._rig is not None:
+            self._rig.see(state, code)
         if self._on_panel is not None:
             # not from here: a fault of the owner's is not the message's
             self._loop.call_soon(self._on_panel, PanelEvent(state, code, value, self._loop.time()))
+
+    def _signal(self, kind: str, value: int) -> None:
+        if self._rig is not None and kind == "light":
+            self._rig.shine(value)
+        if self._on_signal is not None:
+            self._loop.call_soon(self._on_signal, Signal(kind, value, self._loop.time()))
 
     def _set_watchdog(self, timeout_s: float) -> None:
         self._watchdog_s = timeout_s
@@ -347,6 +480,14 @@ class Board:
     def _is_executing(self, interpreter: Interpreter) -> bool:
         is_executing = interpreter.is_executing()
         return not self._console.is_at_prompt if is_executing is None else is_executing
+
+
+def bytes_of(size: str) -> int:
+    """Of a size such as 192K or 2M. Raises ConfigError."""
+    factor = {"K": 1024, "M": 1024 * 1024}.get(size[-1:].upper(), 0)
+    if not factor or not size[:-1].isdecimal():
+        raise ConfigError(f"{size!r} is no size of a heap: give it as 192K or 2M")
+    return int(size[:-1]) * factor
 
 
 def _lock(flash: Path) -> int:

@@ -11,6 +11,8 @@ import typer
 
 from tools.emulator import flash, serial_reader_cli
 from tools.emulator.board import Board, PanelEvent
+from tools.emulator.provision import firmware_rom
+from tools.rom import starter_files
 
 EXAMPLE = (
     "Example: shiming emulate terminal --dir work/terminal, then in a second window "
@@ -28,23 +30,25 @@ def emulate() -> None:
 
 @app.command(epilog=EXAMPLE)
 def terminal(
-    directory: Annotated[Path, typer.Option("--dir", help="Folder of the terminal; its flash is DIR/flash.img.")],
+    directory: Annotated[Path, typer.Option("--dir", help="Folder of the terminal, with flash.img and rom.img.")],
     reader_port: Annotated[int | None, typer.Option(help="TCP port of a reader emulator on 127.0.0.1.")] = None,
     heap: Annotated[str, typer.Option(help="The board's heap, as 192K or 2M.")] = "2M",
     as_json: Annotated[bool, typer.Option("--json", help="Say everything as JSON, one object a line.")] = False,
 ) -> None:
     """Run a terminal until Ctrl-C or SIGTERM, and show its panel.
 
-    A folder without flash.img gets one with this release's firmware, not provisioned.
+    A folder without them gets a flash that is not provisioned, and a ROM with this release's firmware.
     """
     asyncio.run(_run(directory, reader_port, heap, as_json))
 
 
 async def _run(directory: Path, reader_port: int | None, heap: str, as_json: bool) -> None:
-    image = directory / "flash.img"
+    image, rom = directory / "flash.img", directory / "rom.img"
+    directory.mkdir(parents=True, exist_ok=True)
     if not image.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        flash.build_image(image, flash.firmware_files())
+        flash.build_image(image, starter_files())
+    if not rom.exists():
+        flash.write_rom(rom, firmware_rom())
 
     def tell(**news: str | int | None) -> None:
         said = {name: value for name, value in news.items() if value is not None}
@@ -56,7 +60,7 @@ async def _run(directory: Path, reader_port: int | None, heap: str, as_json: boo
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Board(image, reader_port=reader_port, heap=heap, on_panel=show) as board:
+    async with Board(image, rom=rom, reader_port=reader_port, heap=heap, on_panel=show) as board:
         tell(port=board.port)
 
         async def tell_boots() -> None:

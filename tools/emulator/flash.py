@@ -12,14 +12,14 @@ from littlefs import LittleFS, LittleFSError, UserContext
 from tools.emulator.errors import FlashInvalid
 
 BLOCK_BYTES = 4096
-SIZE_BYTES = 2 * 1024 * 1024
+SIZE_BYTES = 0x490000  # of the file system of esp32s3: 2 000 records of 2 KB, and the rest
+ROM_BYTES = 8 * 1024 * 1024  # the ROM segment; what an image leaves free takes no room on the host
 # Stands at the start of an image straight from the factory; only then does the board make a file system by itself.
 # Formatting wipes it, so that an image that stops mounting later is never formatted, and its evidence stays.
 FACTORY_BLANK = b"SHIMING FACTORY BLANK\n"
 
 _DISK_VERSION = 0x00020000  # of a new image; the board raises it to 2.1 when it first writes
 _NO_SPACE = -28
-_FIRMWARE = Path(__file__).parents[2] / "firmware"
 
 
 def build_image(path: Path, files: Mapping[str, bytes], *, size_bytes: int = SIZE_BYTES) -> None:
@@ -47,6 +47,15 @@ def build_blank(path: Path, *, size_bytes: int = SIZE_BYTES) -> None:
     _write(path, FACTORY_BLANK.ljust(_checked(size_bytes), b"\xff"))
 
 
+def write_rom(path: Path, image: bytes) -> None:
+    """Write the ROM segment: a ROMFS image, and room for a larger one."""
+    if len(image) > ROM_BYTES:
+        raise FlashInvalid(f"{path.name}: {len(image)} bytes do not fit into a ROM of {ROM_BYTES}")
+    _write(path, image)
+    with path.open("r+b") as file:
+        file.truncate(ROM_BYTES)
+
+
 def read_files(path: Path) -> dict[str, bytes]:
     """Every file of the image by its path from the root, without a leading slash."""
     filesystem = _mounted(path)
@@ -62,21 +71,6 @@ def read_file(path: Path, name: str) -> bytes:
         return _content(_mounted(path), PurePosixPath("/", name))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path.name} has no file {name}") from error
-
-
-def firmware_files() -> dict[str, bytes]:
-    """What an emulated terminal carries: the firmware of this distribution, sources as they are."""
-    chosen = [
-        *_FIRMWARE.glob("*.py"),
-        *_FIRMWARE.glob("terminal/**/*.py"),
-        *_FIRMWARE.glob("drivers/**/*.py"),
-    ]
-    # manifest*.py are for freezing into a real board's image
-    return {"hw.py": (_FIRMWARE / "boards" / "emulated" / "hw.py").read_bytes()} | {
-        file.relative_to(_FIRMWARE).as_posix(): file.read_bytes()
-        for file in chosen
-        if not file.name.startswith("manifest")
-    }
 
 
 def _checked(size_bytes: int) -> int:

@@ -4,18 +4,23 @@ The wheel exists for Linux x86-64 (glibc 2.28) and macOS arm64; elsewhere $MICRO
 """
 
 import asyncio
+import atexit
 import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
+from tools import rom
 from tools.emulator.errors import InterpreterMissing
 from tools.emulator.pty_link import PtyLink
 
+ARCH = "x64"  # of the wheel's native code; of ours in `lib/`, only `nor_flash.py` has some
 _HERE = Path(__file__).parent
 _SIGINT_BIT = 1 << (signal.SIGINT - 1)
 _REAP_AGAIN_S = 0.001
@@ -38,14 +43,29 @@ def find() -> str:
     return str(Path(module.origin).parent)
 
 
+@cache
+def _board_modules() -> Path:
+    """`lib/`, compiled but for the script that starts it."""
+    folder = tempfile.TemporaryDirectory(prefix="shiming-board-")
+    atexit.register(folder.cleanup)
+    target, script = Path(folder.name), "board_boot.py"
+    files = {file.name: file.read_bytes() for file in (_HERE / "lib").glob("*.py")}
+    (target / script).write_bytes(files.pop(script))
+    for name, content in rom.compiled(files, ARCH).items():
+        (target / name).write_bytes(content)
+    return target
+
+
 class Interpreter:
-    """One run of it, on a terminal of its own; `on_end` comes last, with everything else delivered."""
+    """One run of it, on a terminal of its own; `on_end` comes last, with everything else delivered. `memories` are
+    files to be mapped, by the name of the environment variable that has the number."""
 
     def __init__(
         self,
         *,
-        heap: str,
+        heap_bytes: int,
         environment: Mapping[str, str],
+        memories: Mapping[str, int],
         on_output: Callable[[bytes], None],
         on_message: Callable[[str], None],
         on_end: Callable[[int], None],
@@ -64,14 +84,18 @@ class Interpreter:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", str(_HERE / "launch.py"), find()),
-                    *("-X", f"heapsize={heap}", "-i", str(_HERE / "lib" / "board_boot.py")),
+                    *("-X", f"heapsize={heap_bytes}", "-i", str(_board_modules() / "board_boot.py")),
                 ],
                 stdin=self.terminal.far_fd,
                 stdout=self.terminal.far_fd,
                 stderr=self.terminal.far_fd,
                 start_new_session=True,
-                pass_fds=[control_far_fd],
-                env={**environment, "SHIMING_CONTROL_FD": str(control_far_fd)},
+                pass_fds=[control_far_fd, *memories.values()],
+                env={
+                    **environment,
+                    "SHIMING_CONTROL_FD": str(control_far_fd),
+                    **{name: str(fd) for name, fd in memories.items()},
+                },
             )
         except (OSError, InterpreterMissing):
             self._close()

@@ -55,11 +55,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the chip holds; `addresses` are the additional ones."""
+    """What the chip holds; `addresses` are the additional ones. `picture` is what a module with a decoder makes of the
+    photo: a BMP."""
 
     text: bytes
     photo: bytes
     addresses: tuple[str, ...] = ()
+    picture: bytes = b""
 
 
 def deck(seed: int, count: int) -> tuple[Person, ...]:
@@ -108,14 +110,17 @@ def with_wrong_check_digit(person: Person) -> Person:
     return replace(person, number=person.number[:-1] + last)
 
 
-def masked(person: Person) -> tuple[str, str]:
-    """Name and number as the demo may show them: one character, and neither birth date nor county."""
-    return (person.name or person.english_name)[0] + "＊＊", person.number[:4] + "*" * 10 + person.number[14:]
+def card(person: Person, addresses: tuple[str, ...] = (), head: int | None = None) -> Card:
+    """The photo depends on the number only: the same person has the same one on every card.
 
+    `head` is that of the emulated camera's cast whose portrait is on the card.
+    """
+    picture = b""
+    if head is not None:
+        from tools.emulator.camera.camera import card_bmp  # numpy and Pillow: only where there are faces
 
-def card(person: Person, addresses: tuple[str, ...] = ()) -> Card:
-    """The photo depends on the number only: the same person has the same one on every card."""
-    return Card(text_block(person), photo_block(int(person.number[6:17])), addresses)
+        picture = card_bmp(head)
+    return Card(text_block(person), photo_block(int(person.number[6:17])), addresses, picture)
 
 
 def text_block(person: Person) -> bytes:

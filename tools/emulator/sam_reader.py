@@ -48,6 +48,7 @@ OTHER_LATENCY_MS = 10.0
 
 
 class State(Enum):
+    OFF = auto()
     POWERED = auto()  # starting up, deaf
     IDLE = auto()
     FOUND = auto()
@@ -88,8 +89,10 @@ class SamReader:
     """Strict, as most modules: a card that was read completely is not found again until it has been lifted.
 
     `lenient`: it is found again. `unauthorised`: the module carries no production keys. `first_sam_id_wrong`: the first
-    SAM-ID after power-on is rubbish, as on some modules. `picture` follows the frame of 30 01 (section 1.6). `baud` is
-    the rate that was set last: the module keeps it through power-off.
+    SAM-ID after power-on is rubbish, as on some modules. `picture` follows the frame of 30 01 (section 1.6), or the
+    card's own where the module `has_decoder`. `baud` is the rate that was set last: the module keeps it through
+    power-off. `line_baud` tells the rate of the other end: one that differs is not heard. `numbers_unknown`: 21 to
+    30 05, as from older modules.
     """
 
     def __init__(
@@ -101,19 +104,47 @@ class SamReader:
         first_sam_id_wrong: bool = False,
         picture: bytes = b"",
         baud: int = BAUD_RATES[0],
+        line_baud: Callable[[], int | None] | None = None,
+        numbers_unknown: bool = False,
+        has_decoder: bool = False,
     ) -> None:
         self.baud = baud
+        self.line_baud = line_baud
         self._sam_id = _sam_id_bytes(sam_id)
         self._lenient = lenient
         self._unauthorised = unauthorised
         self._first_sam_id_wrong = first_sam_id_wrong
-        self._picture = picture
+        self.picture = picture
+        self._numbers_unknown = numbers_unknown
+        self.has_decoder = has_decoder
         self._on_reader: _Presentation | None = None
         self._lift_after_bytes: int | None = None
         self.power_on()
 
+    @property
+    def is_deaf(self) -> bool:
+        """Off, starting up, hanging, or spoken to at another rate."""
+        is_other_rate = self.line_baud is not None and self.line_baud() != self.baud
+        return self.state in (State.OFF, State.POWERED) or self._is_hanging or is_other_rate
+
+    def power(self, is_on: bool) -> None:
+        """Its supply, without the time that it needs to start up: see ReaderLine.power()."""
+        if is_on:
+            if self.state is State.OFF:
+                self.power_on()
+        else:
+            self.state = State.OFF
+            self._active = None
+
+    def hang(self, sw3: int | None = None) -> None:
+        """Until power-on it answers nothing, or everything with this status."""
+        self._is_hanging = sw3 is None
+        self._only_sw3 = sw3
+
     def power_on(self) -> None:
         self.state = State.POWERED
+        self._is_hanging = False
+        self._only_sw3: int | None = None
         self._active: _Presentation | None = None  # the one that the last successful find has found
         self._is_sam_id_wrong = self._first_sam_id_wrong
         if self._on_reader:
@@ -130,8 +161,9 @@ class SamReader:
     def lift(self) -> None:
         self._on_reader = None
 
-    def schedule_lift(self, after_bytes: int) -> None:
-        """The next answer to 30 01 breaks off after so many bytes, the card is gone. 0: gone before, which is a 41."""
+    def schedule_lift(self, after_bytes: int | None) -> None:
+        """The next answer to 30 01 breaks off after so many bytes, the card is gone. 0: gone before, which is a 41;
+        None: not after all."""
         self._lift_after_bytes = after_bytes
 
     def answer(self, body: bytes) -> Answer:
@@ -145,6 +177,8 @@ class SamReader:
             return _status(0x11)
         if self._unauthorised:
             return _status(0x66)
+        if self._only_sw3 is not None:
+            return _status(self._only_sw3)
         match cmd, para:
             case 0x10, 0xFF:
                 return self._reset()
@@ -214,7 +248,8 @@ class SamReader:
             return Answer(answer.frame[:cut], answer.sw3) if cut else _status(0x41)
         presentation.is_read = True
         self.state = State.READ
-        return Answer(answer.frame + self._picture, answer.sw3)
+        appended = presentation.card.picture if self.has_decoder else self.picture
+        return Answer(answer.frame + appended, answer.sw3)
 
     def _read_addresses(self) -> Answer:
         if self.state not in (State.SELECTED, State.READ):
@@ -227,7 +262,7 @@ class SamReader:
 
     def _read_numbers(self) -> Answer:
         """28 bytes that name the card, not its holder."""
-        if self.state not in (State.SELECTED, State.READ):
+        if self._numbers_unknown or self.state not in (State.SELECTED, State.READ):
             return _status(0x21)
         return _status(0x41) if self._reached() is None else _success(bytes(range(0x10, 0x2C)))
 
@@ -309,6 +344,14 @@ class ReaderLine:
         self._one_client = asyncio.Lock()
         self._outgoing: Outgoing | None = None
 
+    def power(self, is_on: bool) -> None:
+        """What it was saying breaks off; after power-on it needs its time."""
+        if not is_on:
+            self._power_ons += 1
+            self.reader.power(False)
+        elif self.reader.state is State.OFF:
+            self.power_cycle()
+
     def power_cycle(self) -> None:
         """What it was saying breaks off."""
         self._power_ons += 1
@@ -346,7 +389,7 @@ class ReaderLine:
                 continue
             if not data:
                 return
-            if self.reader.state is State.POWERED or self.is_silent:
+            if self.reader.is_deaf or self.is_silent:
                 continue
             for body in commands.feed(data):
                 await self._answer(body, outgoing)

@@ -72,6 +72,7 @@ class Module:
     mode: str = "strict"
     unauthorised: bool = False
     first_sam_id_wrong: bool = False
+    numbers_unknown: bool = False
     picture: str = "none"
     baud: int = BAUD_RATES[0]
     start_up_ms: float = 0
@@ -124,6 +125,7 @@ class Step:
     after_s: float = 0
     person: str = ""
     after_bytes: int = 0
+    sw3: int | None = None
     noise: bytes = b""
     fault: Fault | None = None
 
@@ -146,6 +148,7 @@ class Scenario:
             lenient=module.mode == "lenient",
             unauthorised=module.unauthorised,
             first_sam_id_wrong=module.first_sam_id_wrong,
+            numbers_unknown=module.numbers_unknown,
             picture=PICTURES[module.picture](),
             baud=module.baud,
         )
@@ -257,6 +260,8 @@ class Player:
                 self._line.power_cycle()
             case "noise":
                 self._line.inject(step.noise)
+            case "hang":
+                self._line.reader.hang(step.sw3)
             case "silence":
                 self._line.is_silent = True
             case "speak":
@@ -387,6 +392,8 @@ def _step(table: _Table, cards: Mapping[str, people.Card]) -> Step:
             _require(step.person in cards, f"{table.place}: there is no person {step.person}")
         case "pull":
             step = replace(step, after_bytes=table.take("after_bytes", int))
+        case "hang":
+            step = replace(step, sw3=table.take("sw3", int) if "sw3" in table else None)
         case "noise":
             step = replace(step, noise=_noise(table))
         case "fault":
@@ -397,7 +404,7 @@ def _step(table: _Table, cards: Mapping[str, people.Card]) -> Step:
             step = replace(step, fault=fault)
         case _:
             known = ("lift", "power-cycle", "silence", "speak")
-            _require(do in known, f"{table.place}: do is place, pull, noise, fault, {', '.join(known)}")
+            _require(do in known, f"{table.place}: do is place, pull, hang, noise, fault, {', '.join(known)}")
     table.end()
     return step
 

@@ -24,6 +24,7 @@ class SerialReader(ReaderLine):
 
     def __init__(self, reader: SamReader, *, link: Path | None = None, **pace: Any) -> None:
         super().__init__(reader, **pace)
+        reader.line_baud = self._client_baud
         self.port = ""
         self._link = link
         self._pty: PtyLink | None = None
@@ -60,11 +61,12 @@ class SerialReader(ReaderLine):
         """Nothing to wait for: a client that does not read has its own buffer to blame, as on a wire."""
 
     def _hear(self, data: bytes) -> None:
-        if self._pty is None:
-            return
-        speed = termios.tcgetattr(self._pty.far_fd)[_OUTPUT_SPEED]
-        if _SPEEDS.get(speed) == self.reader.baud:
+        # by its rate now: when the module gets to read it, the client may have set another one
+        if not self.reader.is_deaf:
             self._incoming.feed_data(data)
+
+    def _client_baud(self) -> int | None:
+        return _SPEEDS.get(termios.tcgetattr(self._pty.far_fd)[_OUTPUT_SPEED]) if self._pty is not None else None
 
     def _make_link(self) -> None:
         if self._link is None:

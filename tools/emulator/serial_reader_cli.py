@@ -26,9 +26,23 @@ def reader(
         Path | None, typer.Option(help="Make a link of this name to the port; without it, only the port is named.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say everything as JSON, one object a line.")] = False,
+    is_list: Annotated[bool, typer.Option("--list", help="Name the scenarios, and how sound software ends.")] = False,
 ) -> None:
     """Run a virtual SAM-V reader on a pseudo-terminal until Ctrl-C or SIGTERM, and play a scenario on it."""
+    if is_list:
+        _list(as_json)
+        return
     asyncio.run(_run(scenarios.load(scenarios.find(scenario)), port_link, as_json))
+
+
+def _list(as_json: bool) -> None:
+    width = max(map(len, scenarios.names()))
+    for name in scenarios.names():
+        told = scenarios.load(scenarios.find(name))
+        if as_json:
+            print(json.dumps({"name": name, "title": told.title, "expect": told.expect}, ensure_ascii=False))
+        else:
+            print(f"{name:{width}}  {told.title}: {', '.join(told.expect)}")
 
 
 async def _run(scenario: Scenario, port_link: Path | None, as_json: bool) -> None:

@@ -1,7 +1,8 @@
-"""First script of the interpreter of an emulated board: mounts the flash image as `/`, then runs boot.py and main.py.
+"""First script of the interpreter of an emulated board: mounts flash and ROM, then runs boot.py and main.py.
 
 Everything comes by environment variables from `tools/emulator/board.py`. Runs in `__main__`, as boot.py and main.py do
-on a board: their names are there at the prompt afterwards.
+on a board: their names are there at the prompt afterwards. The modules beside it are compiled before they are used:
+what compiling leaves behind would be found in the board's heap.
 """
 
 import gc
@@ -10,55 +11,10 @@ import sys
 
 import vfs
 
+import board_flash
 import control
 import machine  # this folder leaves sys.path below: from then on this is the board's `machine`
-
-BLOCK_BYTES = 4096
-FACTORY_BLANK = b"SHIMING FACTORY BLANK\n"  # `tools/emulator/flash.py` says why
-
-
-class Flash:
-    """Block device on the image. Allocates nothing: finalisers write while the heap is locked."""
-
-    def __init__(self, path: str) -> None:
-        self._blocks = os.stat(path)[6] // BLOCK_BYTES
-        self._file = open(path, "r+b")
-        self._erased = b"\xff" * BLOCK_BYTES
-
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
-        self._file.seek(block * BLOCK_BYTES + offset)
-        self._file.readinto(buffer)
-
-    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
-        self._file.seek(block * BLOCK_BYTES + offset)
-        self._file.write(buffer)
-
-    def ioctl(self, operation: int, argument: int) -> int:
-        if operation == 4:
-            return self._blocks
-        if operation == 5:
-            return BLOCK_BYTES
-        if operation == 6:
-            self.writeblocks(argument, self._erased)
-        return 0
-
-    def is_factory_blank(self) -> bool:
-        mark = bytearray(len(FACTORY_BLANK))
-        self.readblocks(0, mark)
-        return mark == FACTORY_BLANK
-
-
-def mount(flash: Flash) -> bool:
-    geometry = {"readsize": 32, "progsize": 256, "lookahead": 32}
-    if flash.is_factory_blank():
-        vfs.VfsLfs2.mkfs(flash, **geometry)
-    try:
-        filesystem = vfs.VfsLfs2(flash, **geometry)
-    except OSError:
-        # Not the moment to format: whatever went wrong, the data on it may still be read by someone.
-        return False
-    vfs.mount(filesystem, "/")
-    return True
+import rom
 
 
 def run() -> None:
@@ -79,13 +35,15 @@ def run_if_there(name: str) -> None:
         execfile(name)
 
 
-flash = Flash(os.getenv("SHIMING_FLASH"))
+flash = board_flash.opened(os.getenv("SHIMING_FLASH"))
+sys.path[:] = ["", ".frozen"]
+rom.mount()
+sys.path.append("/lib")
 vfs.umount("/")
-sys.path[:] = ["", ".frozen", "/lib"]
 sys.argv.clear()
-if mount(flash):
+if board_flash.mount(flash):
     os.chdir("/")
-    del flash, Flash
+    del flash, board_flash, rom
     gc.collect()
     run()
 else:

@@ -1,10 +1,11 @@
 """The board's line to its supervisor (`tools/emulator/board.py`): one message a line, never answered.
 
-`mounted CAUSE`, `flash-invalid REASON`, `panel JSON`, `wdt MS` (0: off), `feed`, and how to end: `reset`, `soft`,
-`deepsleep [MS]`.
+`mounted CAUSE`, `flash-invalid REASON`, `panel JSON`, `light RGB`, `tone HZ`, `reader-power 0|1`, `wdt MS` (0: off),
+`feed`, and how to end: `reset`, `soft`, `deepsleep [MS]`, `power-cut`.
 """
 
 import os
+import time
 
 _pipe = open(int(os.getenv("SHIMING_CONTROL_FD")), "wb", 0)  # kept here for good: collected, it would be closed
 lost = 0  # messages that the supervisor was too far behind to take
@@ -18,3 +19,10 @@ def send(line: str) -> None:
             lost += 1
     except OSError:
         lost += 1
+
+
+def power_cut() -> None:
+    """In the middle of a write: nothing runs on. Allocates nothing: it may be the garbage collector that writes."""
+    _pipe.write(b"power-cut\n")
+    while True:
+        time.sleep(1)
