@@ -5,6 +5,7 @@ from typing import Any
 
 from terminal import card
 from terminal.errors import CardError
+from terminal.masking import mask_name, mask_number
 from terminal.reader import CardData
 
 DOCUMENTS = {
@@ -42,16 +43,6 @@ def view(data: CardData, today: date, *, is_revealed: bool) -> dict[str, Any]:
         "photo_bytes": len(data.photo),
         "answer_ms": data.answer_ms,
     }
-
-
-def mask_name(name: str) -> str:
-    """Its first character. As many stars for every name: a length can tell a name, too."""
-    return name[:1] + "**"
-
-
-def mask_number(number: str) -> str:
-    """Neither area nor birth date nor sequence."""
-    return number[:1] + "*" * (len(number) - 2) + number[-1:]
 
 
 def _number_check(person: card.Person) -> str:

@@ -11,19 +11,18 @@ from typing import Self, TypeVar
 from terminal import samv
 from terminal.errors import TerminalError
 from terminal.reader import CardData, Reader
-from terminal.samv_line import LIMITS_MS, SILENCE_MS, Line
+from terminal.samv_line import Line
+from terminal.station import BAUD_RATES
 from terminal.ticks import ticks_add, ticks_ms
 
 from host_agent.errors import ShimingError
 from tools.reader.serial_stream import SerialStream
 
-BAUD_RATES = (115200, 57600, 38400, 19200, 9600)
 # The usual rate twice at first, for a first command that noise has spoilt, and again at the end: a module that has just
 # been plugged in may need 3 s.
 PROBED_RATES = (115200, *BAUD_RATES, 115200)
-ANSWER_BYTES = 1295  # of 30 01
 START_LIMIT_S = 20
-READ_LIMIT_S = 30  # for what is under way at the deadline
+READ_LIMIT_S = 90  # for what is under way at the deadline; at 9600 baud a picture takes 40 s
 
 T = TypeVar("T")
 
@@ -48,13 +47,14 @@ class Module:
     def __init__(self, path: str) -> None:
         self._stream = SerialStream(path, PROBED_RATES[0])
         self._reader: Reader | None = None
+        self.appended = bytearray()  # the picture that some modules send behind a card's photo
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._reader is not None:
-            self._reader.clear()
+            self._reader.close()
         self._stream.__exit__()
 
     async def probe(self) -> Found:
@@ -62,9 +62,13 @@ class Module:
         with driver_errors():
             for baud in PROBED_RATES:
                 self._stream.set_baud(baud)
-                answer = await Line(self._stream, None, LIMITS_MS, SILENCE_MS).ask(samv.STATUS)
+                line = Line(self._stream, baud=baud)
+                try:
+                    answer = await line.ask(samv.STATUS)
+                finally:
+                    line.close()
                 if answer is not None:
-                    self._reader = Reader(self._stream, silence_ms=silence_ms(baud))
+                    self._reader = Reader(self._stream, baud=baud, on_picture=self._take_picture)
                     return Found(baud, answer.sw3)
         rates = ", ".join(map(str, BAUD_RATES))
         raise DriverFailed("reader-timeout", f"no answer at any of the rates {rates}")
@@ -80,16 +84,16 @@ class Module:
             data, _, _ = await within(timeout_s + READ_LIMIT_S, self._started().read_card(deadline_ms, on_event))
         return data
 
+    def _take_picture(self, piece: bytes | memoryview) -> None:
+        if len(piece):
+            self.appended += piece
+        else:
+            self.appended.clear()
+
     def _started(self) -> Reader:
         if self._reader is None:
             raise DriverFailed("reader-fault", "not probed")
         return self._reader
-
-
-def silence_ms(baud: int) -> int:
-    """For the driver, whose limit for a frame is meant for 115200: long enough for the largest one at this rate."""
-    extra_bits = ANSWER_BYTES * 10
-    return SILENCE_MS + extra_bits * 1000 // baud - extra_bits * 1000 // BAUD_RATES[0]
 
 
 async def within(limit_s: float, doing: Awaitable[T]) -> T:
