@@ -14,6 +14,7 @@ from pathlib import Path
 from host_agent import attestation, cbor, envelope, keys
 from host_agent.ingest import Signer
 from host_agent.intake import Intake, Message
+from host_agent.policy import FacePolicy
 from host_agent.registry import Registry
 from host_agent.store import OrderRow, Store
 from tools.pki import authority
@@ -62,6 +63,7 @@ def measure(folder: Path, count: int) -> tuple[float, int]:
         Signer("agent", registry.agent.kid, keys.load_private(pki / "agent.sign.key.pem")),
         courier,
         is_production=False,
+        face=FacePolicy(require="none"),
         on_stored=lambda _outcomes: None,
         on_failure=lambda: os._exit(1),
     )
@@ -83,18 +85,20 @@ def measure(folder: Path, count: int) -> tuple[float, int]:
     return count / took_s, len(tokens[0])
 
 
-def make_tokens(pki: Path, registry: Registry, store: Store, count: int) -> list[bytes]:
-    """A chain of accepted tokens, each with an order of its own."""
-    device = registry.devices[DEVICE]
-    scalar = int.from_bytes((pki / "devices" / DEVICE / "attest.key").read_bytes(), "big")
+def make_tokens(
+    pki: Path, registry: Registry, store: Store, count: int, *, name: str = DEVICE, age_s: int = 0
+) -> list[bytes]:
+    """A chain of tokens that are accepted, so old, each with an order of its own, `order-SEQ`."""
+    device = registry.devices[name]
+    scalar = int.from_bytes((pki / "devices" / name / "attest.key").read_bytes(), "big")
     key = keys.ec.derive_private_key(scalar, keys.ec.SECP256R1())
-    now = int(time.time())
+    now = int(time.time()) - age_s
     tokens, prev = [], attestation.NO_PREVIOUS
     with store.transaction():
         for seq in range(1, count + 1):
             order_id, nonce = f"order-{seq}", os.urandom(16)
             store.add_order(
-                OrderRow(order_id, DEVICE, device.channel, nonce, now, now + 3600, "waiting", None, None, b"")
+                OrderRow(order_id, name, device.channel, nonce, now, now + 3600, "waiting", None, None, b"")
             )
             claims = {
                 6: now,
@@ -118,8 +122,8 @@ def make_tokens(pki: Path, registry: Registry, store: Store, count: int) -> list
                 -70003: {
                     1: 1,
                     2: 1,
-                    3: [None, "no-face-engine"],
-                    4: [None, "no-face-engine"],
+                    3: [None, "no-camera"],
+                    4: [None, "no-camera"],
                     5: device.channel,
                     7: 1,
                     9: order_id,

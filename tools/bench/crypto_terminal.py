@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, sys.argv[1])
 
-from terminal import ccm, cose, p256  # noqa: E402
+from terminal import ccm, cose, p256, p256_known  # noqa: E402
 
 
 def median_ms(call, repeats: int) -> float:  # noqa: ANN001
@@ -27,9 +27,12 @@ def main(repeats: int, sealed_bytes: int) -> None:
     point = p256.public_key(d)
     digest, plaintext, key, nonce = os.urandom(32), bytes(sealed_bytes), os.urandom(16), os.urandom(13)
     signature = p256.sign(d, digest)
+    agent = p256.public_key(p256.generate(os.urandom))
+    p256_known.remember(agent)
     calls = {
         "sign": lambda: p256.sign(d, digest),
         "verify": lambda: p256.verify(point, digest, signature),
+        "verify-known": lambda: p256.verify(agent, digest, signature),  # as long, whether it fits or not
         "ecdh": lambda: p256.ecdh(d, point),
         "ccm": lambda: ccm.seal(key, nonce, plaintext, b"aad"),
         "seal": lambda: cose.seal(plaintext, b"kid", point, b"aad", os.urandom),
