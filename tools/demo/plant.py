@@ -16,9 +16,9 @@ import aiohttp
 
 from host_agent.admin import error_of
 from tools.demo.process import PartFailed, Process, free_ports
-from tools.emulator.board import Board, PanelEvent
-from tools.emulator.flash import build_image
-from tools.emulator.provision import terminal_files
+from tools.emulator.board import Board, PanelEvent, Signal
+from tools.emulator.flash import build_image, write_rom
+from tools.emulator.provision import firmware_rom, terminal_files
 from tools.emulator.sam_reader import ReaderServer, SamReader
 from tools.pki.authority import create as create_authority
 
@@ -30,6 +30,14 @@ class BrokerKind(StrEnum):
     EMBEDDED = "embedded"  # amqtt in the agent's process
     AMQTT = "amqtt"  # amqtt in a process of its own
     MOSQUITTO = "mosquitto"
+
+
+class FaceLevel(StrEnum):
+    """What a registration must have."""
+
+    MATCH = "match"  # a living person, who is the one on the card
+    LIVE = "live"
+    NONE = "none"  # the terminals have no camera
 
 
 @dataclass(slots=True)
@@ -44,7 +52,13 @@ class Plant:
     """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs."""
 
     def __init__(
-        self, folder: Path, terminals: int, *, broker: BrokerKind = BrokerKind.EMBEDDED, heap: str = "2M"
+        self,
+        folder: Path,
+        terminals: int,
+        *,
+        broker: BrokerKind = BrokerKind.EMBEDDED,
+        heap: str = "2M",
+        face: FaceLevel = FaceLevel.NONE,
     ) -> None:
         self.folder = folder
         self.terminals: list[Terminal] = []
@@ -54,7 +68,9 @@ class Plant:
         self._names = [f"terminal-{i}" for i in range(1, terminals + 1)]
         self._broker_kind = broker
         self._heap = heap
+        self._face = face
         self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
+        self._on_signal: dict[str, Callable[[Signal], None]] = {}
         self._orders: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -70,6 +86,9 @@ class Plant:
 
     def watch_panel(self, terminal: str, on_panel: Callable[[PanelEvent], None]) -> None:
         self._on_panel[terminal] = on_panel
+
+    def watch_signals(self, terminal: str, on_signal: Callable[[Signal], None]) -> None:
+        self._on_signal[terminal] = on_signal
 
     # --- the agent's interface for the point of sale
 
@@ -96,8 +115,8 @@ class Plant:
 
     async def books(self) -> dict[str, Any]:
         """The backend's own account, asked with the agent's certificate."""
-        context = ssl.create_default_context(cafile=self._pki / "ca.cert.pem")
-        context.load_cert_chain(self._pki / "agent.cert.pem", self._pki / "agent.key.pem")
+        context = ssl.create_default_context(cafile=self.pki / "ca.cert.pem")
+        context.load_cert_chain(self.pki / "agent.cert.pem", self.pki / "agent.key.pem")
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"https://localhost:{self._backend_port}/v1/books", ssl=context) as response,
@@ -116,8 +135,8 @@ class Plant:
     # --- coming up and going down
 
     async def _start(self) -> None:
-        self._pki = self.folder / "pki"
-        create_authority(self._pki, self._names)
+        self.pki = self.folder / "pki"
+        create_authority(self.pki, self._names)
         self.broker_port, self._orders_port, self._backend_port = free_ports(3)
         self._write_configurations()
         self.backend = self._process(
@@ -177,24 +196,43 @@ class Plant:
 
     async def _start_terminal(self, name: str) -> None:
         flash = self.folder / f"{name}.img"
-        files = terminal_files(
-            self._pki, name, broker_host="127.0.0.1", broker_port=self.broker_port, broker_name="localhost"
+        await asyncio.to_thread(lambda: build_image(flash, self.flash_files(name)))
+        rom = flash.with_suffix(".rom")
+        write_rom(rom, await asyncio.to_thread(firmware_rom))
+        reader = SamReader(
+            sam_id=f"05.01-20150101-{len(self.terminals) + 1:010d}-0123456789",
+            line_baud=lambda: board.reader_baud,
+            has_decoder=self._face is FaceLevel.MATCH,
         )
-        await asyncio.to_thread(build_image, flash, files)
-        reader = SamReader(sam_id=f"05.01-20150101-{len(self.terminals) + 1:010d}-0123456789")
         server = ReaderServer(reader)
         await server.start()
         board = Board(
-            flash, reader_port=server.port, heap=self._heap, on_panel=lambda event: self._show(name, event),
-            link=self.folder / f"{name}.port",
+            flash, rom=rom, reader_port=server.port, heap=self._heap,
+            on_panel=lambda event: self._show(name, event), link=self.folder / f"{name}.port",
+            on_signal=lambda signal: self._take_signal(name, server, signal),
+            has_camera=self._face is not FaceLevel.NONE,
         )  # fmt: skip
         self.terminals.append(Terminal(name, board, reader, server))
         await board.start()
+
+    def flash_files(self, name: str) -> dict[str, bytes]:
+        """What a terminal has on flash when it is first switched on."""
+        return terminal_files(
+            self.pki, name,
+            broker_host="127.0.0.1", broker_port=self.broker_port, broker_name="localhost", face=self._face,
+        )  # fmt: skip
 
     def _show(self, terminal: str, event: PanelEvent) -> None:
         on_panel = self._on_panel.get(terminal)
         if on_panel:
             on_panel(event)
+
+    def _take_signal(self, terminal: str, server: ReaderServer, signal: Signal) -> None:
+        if signal.kind == "reader-power":
+            server.power(bool(signal.value))
+        on_signal = self._on_signal.get(terminal)
+        if on_signal:
+            on_signal(signal)
 
     def _write_configurations(self) -> None:
         embedded = self._broker_kind is BrokerKind.EMBEDDED
@@ -212,6 +250,7 @@ class Plant:
             ca = "pki/ca.cert.pem"
             certificate = "pki/broker.cert.pem"
             key = "pki/broker.key.pem"
+            crl = "pki/ca.crl.pem"
 
             [mqtt]
             certificate = "pki/agent.cert.pem"
@@ -228,12 +267,16 @@ class Plant:
             ca = "pki/ca.cert.pem"
             certificate = "pki/agent.cert.pem"
             key = "pki/agent.key.pem"
+            crl = "pki/ca.crl.pem"
 
             [orders]
             host = "127.0.0.1"
             port = {self._orders_port}
             token = "orders.token"
             nonce_life_s = 900
+
+            [face]
+            require = {json.dumps(self._face)}
             """
         backend = f"""\
             mode = "emulated"
@@ -250,6 +293,10 @@ class Plant:
             sign_key = "pki/backend.sign.key.pem"
             seal_key = "pki/backend.seal.key.pem"
             registry = "pki/registry.json"
+            crl = "pki/ca.crl.pem"
+
+            [face]
+            require = {json.dumps(self._face)}
             """
         self._write("agent.toml", agent)
         self._write("backend.toml", backend)

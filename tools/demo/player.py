@@ -9,14 +9,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.demo.plant import Terminal
 from tools.demo.script import Customer, Plot
 from tools.emulator import people
-from tools.emulator.board import PanelEvent
-from tools.emulator.sam_reader import SamReader
+from tools.emulator.board import Button, PanelEvent
+from tools.emulator.scenario import Fault, Module, Player, Scenario, Step
 
 HAND_S = 0.15  # putting a card down or taking it up
 IMPATIENCE_S = 4.0  # a card that lies there unread for so long is lifted and put down again
 PULL_AFTER_BYTES = 600  # somewhere in the photo
+PRESS_S = 0.2
 POLL_S = 1.0
 
 OrderState = Callable[[str], Awaitable[dict[str, Any] | None]]
@@ -30,6 +32,11 @@ class Visit:
     terminal: str
     steps: dict[str, float] = field(default_factory=dict)
     overhead_ms: int | None = None
+    face_ms: int | None = None
+    face_overhead_ms: int | None = None
+    loop_gap_ms: int | None = None
+    heap_free: int | None = None
+    is_face_passed: bool = False
     state: str = "waiting"  # at the agent: waiting, attested, accepted, refused, expired
     code: str | None = None
 
@@ -43,13 +50,18 @@ class Visit:
 
 
 class Counter:
-    """One terminal's reader and screen, as its customer sees them. `order_state` asks the agent; None: no answer."""
+    """One terminal's reader, screen and buttons, as its customer sees them. `order_state` asks the agent; None: no
+    answer. Who looks at the screen's last word for `look_s` then presses start, so that the next one need not wait."""
 
-    def __init__(self, name: str, reader: SamReader, order_state: OrderState, changed: Callable[[Visit], None]) -> None:
-        self.name = name
-        self._reader = reader
+    def __init__(
+        self, terminal: Terminal, order_state: OrderState, changed: Callable[[Visit], None], look_s: float = 0
+    ) -> None:
+        self.name = terminal.name
+        self._terminal = terminal
+        self._reader = terminal.reader
         self._order_state = order_state
         self._changed = changed
+        self._look_s = look_s
         self._events: asyncio.Queue[PanelEvent] = asyncio.Queue()
         self._card_down_at: float | None = None
 
@@ -58,12 +70,19 @@ class Counter:
 
     async def serve(self, visit: Visit) -> None:
         """Until the terminal, or the agent, says that this order has ended."""
+        if fault := visit.customer.fault:
+            await Player(_once(fault), self._terminal.server).play()
         try:
             while not await self._next_step(visit):
                 self._changed(visit)
         finally:
             await self._lift()
+            if visit.customer.visitor:
+                self._terminal.board.leave()
             self._changed(visit)
+        if self._look_s:
+            await asyncio.sleep(self._look_s)
+            await self._press(Button.START)
 
     async def _next_step(self, visit: Visit) -> bool:
         """True when this visit is over."""
@@ -72,16 +91,37 @@ class Counter:
         except TimeoutError:
             return await self._look_around(visit)
         match event.state:
-            case "place-card" | "card-lost":
+            case "ready" if visit.customer.plot is Plot.CANCELLED:
+                await self._press(Button.CANCEL)
+            case "ready" | "card-lost":
                 await self._put_down(visit)
-            case "found" | "reading":
-                visit.step(event.state)
+            case "found":
+                visit.steps["found"] = time.monotonic()  # the last time counts, when a card was taken away too early
+            case "reading":
+                visit.step("reading")
+                if visit.customer.visitor:
+                    self._terminal.board.stand(visit.customer.visitor)
+            case "read" | "read-look":
+                visit.step("read")
+            case "challenge-stay" if visit.customer.plot is Plot.WALKED_OUT:
+                await self._press(Button.CANCEL)
+            case "passed" | "not-passed":
+                visit.step("face")
+                visit.is_face_passed = event.state == "passed"
+            case "face-ms":
+                visit.face_ms = event.value
+            case "face-overhead-ms":
+                visit.face_overhead_ms = event.value
             case "overhead-ms":
                 visit.overhead_ms = event.value
             case "queued" | "refused":
                 visit.step("signed")
                 visit.code = event.code
-                return True
+            case "loop-gap-ms":
+                visit.loop_gap_ms = event.value
+            case "heap-free":  # the last word of a session
+                visit.heap_free = event.value
+                return "signed" in visit.steps
         return False
 
     async def _look_around(self, visit: Visit) -> bool:
@@ -100,12 +140,21 @@ class Counter:
         await asyncio.sleep(HAND_S)
         if visit.customer.plot is Plot.PULLED and "card" not in visit.steps:
             self._reader.schedule_lift(PULL_AFTER_BYTES)
-        self._reader.place(people.card(visit.customer.person))
+        self._reader.place(people.card(visit.customer.person, head=visit.customer.head))
         self._card_down_at = time.monotonic()
         visit.step("card")
+
+    async def _press(self, button: Button) -> None:
+        self._terminal.board.press(button)
+        await asyncio.sleep(PRESS_S)
+        self._terminal.board.release(button)
 
     async def _lift(self) -> None:
         if self._card_down_at is not None:
             await asyncio.sleep(HAND_S)
             self._reader.lift()
             self._card_down_at = None
+
+
+def _once(fault: Fault) -> Scenario:
+    return Scenario("demo", (), Module(), 0, {}, {}, (Step("fault", fault=fault),))

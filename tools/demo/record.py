@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.demo.cli import run, summary
-from tools.demo.plant import Plant
-from tools.demo.script import customers
+from tools.demo.cli import HEAP, run, summary
+from tools.demo.plant import FaceLevel, Plant
+from tools.demo.script import SCRIPT_WITH_FACES, customers
 from tools.demo.view import LiveView
 
 WIDTH = 132
@@ -19,7 +19,8 @@ WIDTH = 132
 def main() -> None:
     view = LiveView(Console(file=io.StringIO()))
     with tempfile.TemporaryDirectory() as folder:
-        account = asyncio.run(run(Plant(Path(folder), 1), customers(5, seed=1), view))
+        plant = Plant(Path(folder), 1, heap=HEAP, face=FaceLevel.MATCH)
+        account = asyncio.run(run(plant, customers(len(SCRIPT_WITH_FACES), seed=1, with_faces=True), view))
     view.close()
     picture = Console(record=True, width=WIDTH, file=io.StringIO())
     picture.print(view.table(), "", *summary(account), sep="\n", highlight=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tools.demo.gallery import Gallery
 from tools.demo.plant import Plant, Terminal
 from tools.demo.player import Counter, Visit
 from tools.demo.script import Customer
@@ -24,6 +25,10 @@ class Account:
     `attested`: signed records of a card that passed. `lost`: customers whose order has no end at the agent, or no
     record at the backend. `p50_s`, `p95_s`: from the card put down to the signed record on flash. `overhead_p95_ms`:
     from the card found to the record on flash, without the time spent waiting for the reader's answers.
+    `on_screen_p95_s`: from the card found to what was read of it on the screen. `faces_passed`: who was found alive and
+    the one on the card. `face_p95_s`: from "look at the camera" to the decision; `face_overhead_max_ms`: what was added
+    to the pace of the moves and of the camera. `loop_gap_max_ms`: the longest time for which a terminal's event loop
+    did not come round. `heap_free_min`: of the sessions' ends, after collection.
     """
 
     customers: int
@@ -35,6 +40,12 @@ class Account:
     p50_s: float | None
     p95_s: float | None
     overhead_p95_ms: int | None
+    on_screen_p95_s: float | None
+    faces_passed: int
+    face_p95_s: float | None
+    face_overhead_max_ms: int | None
+    loop_gap_max_ms: int | None
+    heap_free_min: int | None
     surprises: tuple[str, ...]  # customers that did not end as the script says
 
     @property
@@ -45,8 +56,13 @@ class Account:
         return asdict(self)
 
 
-async def play(plant: Plant, script: list[Customer], view: View) -> Account:
-    """Customers stand in one line in front of all terminals."""
+async def play(
+    plant: Plant, script: list[Customer], view: View, gallery: Gallery | None = None, look_s: float = 0
+) -> Account:
+    """Customers stand in one line in front of all terminals, and look for so long at what the screen says at the end.
+
+    `gallery` keeps what the screens show.
+    """
     line: asyncio.Queue[Customer] = asyncio.Queue()
     for customer in script:
         line.put_nowait(customer)
@@ -54,8 +70,10 @@ async def play(plant: Plant, script: list[Customer], view: View) -> Account:
     try:
         async with asyncio.TaskGroup() as group:
             watchers = [group.create_task(plant.watch()), group.create_task(_watch(plant, visits, view.changed))]
+            if gallery:
+                watchers.append(group.create_task(gallery.watch(plant)))
             await asyncio.wait(
-                [group.create_task(_serve(plant, terminal, line, visits, view)) for terminal in plant.terminals]
+                [group.create_task(_serve(plant, terminal, line, visits, view, look_s)) for terminal in plant.terminals]
             )
             await _until_delivered(plant, visits)
             for watcher in watchers:
@@ -66,9 +84,9 @@ async def play(plant: Plant, script: list[Customer], view: View) -> Account:
 
 
 async def _serve(
-    plant: Plant, terminal: Terminal, line: asyncio.Queue[Customer], visits: list[Visit], view: View
+    plant: Plant, terminal: Terminal, line: asyncio.Queue[Customer], visits: list[Visit], view: View, look_s: float
 ) -> None:
-    counter = Counter(terminal.name, terminal.reader, plant.order_state, view.changed)
+    counter = Counter(terminal, plant.order_state, view.changed, look_s)
     plant.watch_panel(terminal.name, counter.on_panel)
     while not line.empty():
         customer = line.get_nowait()
@@ -116,6 +134,7 @@ def account(visits: list[Visit], books: dict[str, Any]) -> Account:
     seconds = [s for visit in visits if (s := visit.seconds("card", "signed")) is not None]
     overheads = [float(visit.overhead_ms) for visit in visits if visit.overhead_ms is not None]
     overhead = percentile(overheads, 95)
+    on_screen = [s for visit in visits if (s := visit.seconds("found", "read")) is not None]
     return Account(
         customers=len(visits),
         attested=sum(visit.state in ("accepted", "attested") for visit in visits),
@@ -126,6 +145,12 @@ def account(visits: list[Visit], books: dict[str, Any]) -> Account:
         p50_s=_rounded(percentile(seconds, 50)),
         p95_s=_rounded(percentile(seconds, 95)),
         overhead_p95_ms=None if overhead is None else round(overhead),
+        on_screen_p95_s=_rounded(percentile(on_screen, 95)),
+        faces_passed=sum(visit.is_face_passed for visit in visits),
+        face_p95_s=_rounded(percentile([v.face_ms / 1000 for v in visits if v.face_ms is not None], 95)),
+        face_overhead_max_ms=max((v.face_overhead_ms for v in visits if v.face_overhead_ms is not None), default=None),
+        loop_gap_max_ms=max((v.loop_gap_ms for v in visits if v.loop_gap_ms is not None), default=None),
+        heap_free_min=min((v.heap_free for v in visits if v.heap_free is not None), default=None),
         surprises=tuple(surprise for visit in visits if (surprise := _surprise(visit))),
     )
 

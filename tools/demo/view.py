@@ -7,12 +7,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from terminal.masking import mask_name, mask_number
 
 from host_agent.errors import words
 from tools.demo.player import Visit
-from tools.emulator import people
 
-STEPS = (("card", "card down"), ("found", "found"), ("signed", "signed"), ("final", "at backend"))
+STEPS = (("card", "card down"), ("found", "found"), ("face", "face"), ("signed", "signed"), ("final", "at backend"))
 MARKS = {"accepted": "[green]registered[/]", "refused": "[yellow]refused[/]", "expired": "[red]order ran out[/]"}
 ROWS = 20  # of the live table; the customers before are counted in its caption
 
@@ -89,7 +89,8 @@ class LiveView:
         table.add_column("result")
         visits = sorted(self._visits.values(), key=lambda visit: visit.customer.number)
         for visit in visits[-ROWS:]:
-            name, number = people.masked(visit.customer.person)
+            person = visit.customer.person
+            name, number = mask_name(person.name or person.english_name), mask_number(person.number)
             times = [_seconds(visit.seconds("order", step)) for step, _ in STEPS]
             table.add_row(str(visit.customer.number), visit.terminal, name, number, *times, _result(visit))
         if len(visits) > ROWS:
