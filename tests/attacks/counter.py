@@ -1,0 +1,126 @@
+"""A terminal at its counter: the firmware's own link, orders and queue, at the real broker."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from terminal import config
+from terminal.orders import Orders
+from terminal.queue import Queue
+from terminal.uplink import Uplink
+
+from host_agent import attestation, envelope, keys
+from host_agent.attestation import Order
+from tests.attacks.line import Line
+from tests.host_agent.rig import DEADLINE_S
+from tests.host_agent.terminal_double import TerminalDouble
+from tools.emulator.provision import terminal_files
+
+
+class _Panel:
+    def show(self, *_: Any) -> None: ...
+
+
+class _Clock:
+    def __init__(self, at: int) -> None:
+        self.at, self.source = at, 2
+
+    def now(self) -> int:
+        return self.at
+
+    def set(self, at: int, source: int) -> None:
+        self.at, self.source = at, source
+
+
+class _Hardware:
+    async def network_up(self) -> None: ...
+
+    def random(self, size: int) -> bytes:
+        return bytes(size)
+
+
+class Counter:
+    """Its agent is whoever speaks through `line`."""
+
+    def __init__(self, line: Line, folder: Path, device: str = "t-0001") -> None:
+        self.line = line
+        self.pki = line.rig.pki
+        files = terminal_files(
+            self.pki, device, broker_host="127.0.0.1", broker_port=line.broker.port, broker_name="localhost"
+        )
+        self.settings = config.parse(json.loads(files["config.json"]))
+        self.queue = Queue(str(folder / "queue"))
+        self.queue.open()
+        self.clock = _Clock(int(time.time()))
+        self.orders = Orders(self.settings, self.queue, self.clock)
+        self.double = TerminalDouble(self.pki, device)
+        self.base = f"rnr/v1/demo/{device}"
+
+    def order(self, order_id: str, **changes: Any) -> Order:
+        now = int(time.time())
+        order = Order(now, now + 300, bytes(16), self.double.ueid, order_id, "17000000001", self.double.channel)
+        return replace(order, **changes)
+
+    def sign(self, payload: bytes, by: str = "agent", kid: bytes | None = None) -> bytes:
+        """By the agent, or by the backend; `kid`: under whose name."""
+        key = keys.load_private(self.pki / f"{by}.sign.key.pem")
+        return envelope.sign(payload, kid or keys.kid_of(key.public_key()), key)
+
+    def signed_order(self, order_id: str, **changes: Any) -> bytes:
+        return self.sign(attestation.build_order(self.order(order_id, **changes)))
+
+    def store(self, order_id: str = "order-1") -> bytes:
+        """A registration that waits for its receipt."""
+        token = self.double.next_token(order_id=order_id)
+        self.queue.append(order_id, token, self.clock.now())
+        return token
+
+    def receives(self, *messages: tuple[str, bytes]) -> None:
+        """The messages, by `down/...`, and behind them an order that shows that all have been read."""
+        read: list[bytes] = []
+
+        def take(message: bytes) -> None:
+            read.append(message)
+            self.orders.take(message)
+
+        last = self.signed_order("last", channel="CH-OTHER")  # read, and not run
+        asyncio.run(self._play([*messages, ("down/order", last)], take, lambda: last in read))
+
+    async def _play(
+        self, messages: list[tuple[str, bytes]], take: Callable[[bytes], None], is_over: Callable[[], bool]
+    ) -> None:
+        tls = self.line.rig.tls(self.settings.device)
+        uplink = Uplink(_Hardware(), _Panel(), self.settings, self.queue, tls, take, lambda _ms=0: None)
+        sent = self._evidence() + len(self.queue)  # at each connection it sends all that have no receipt
+        running = asyncio.create_task(uplink.run())
+        async with asyncio.timeout(DEADLINE_S):
+            while not uplink.is_online or self._evidence() < sent:
+                await asyncio.sleep(0.002)
+            for topic, payload in messages:
+                self.line.agent.send(f"{self.base}/{topic}", payload)
+            while not is_over():
+                assert not running.done(), running
+                await asyncio.sleep(0.002)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    def _evidence(self) -> int:
+        return sum(arrival.topic == f"{self.base}/up/evi" for arrival in list(self.line.agent.arrivals))
+
+    def runs(self) -> list[str]:
+        """Ids of the orders that would be run now."""
+
+        async def drain() -> list[str]:
+            found = []
+            while (order := await self.orders.next(0)) is not None:
+                found.append(order.id)
+            return found
+
+        return asyncio.run(drain())
+
+    def close(self) -> None:
+        self.queue.close()
