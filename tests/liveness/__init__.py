@@ -1,0 +1,1 @@
+"""The check of liveness against scripted people and attackers, with and without pictures. The players: tools/face."""
