@@ -14,6 +14,7 @@ from tools.emulator.errors import FlashInvalid
 from tools.emulator.flash import build_blank, build_image, read_files
 
 CUTS = 20
+TORN = 12
 
 # Counts in a file that is written new and renamed, and in a log that is appended to. A line of the log is
 # "counter digest", so that a torn one shows.
@@ -61,6 +62,29 @@ def test_twenty_power_cuts_while_writing_leave_the_files_whole(tmp_path: Path) -
         # the log is flushed before the counter is renamed: it is never behind, and at most one ahead
         numbers = [int(number) for number, _ in logged]
         assert not numbers or numbers[-1] - count in (0, 1)
+
+    play(story())
+
+
+def test_power_cuts_in_the_middle_of_a_write_leave_the_files_whole(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+
+    async def story() -> None:
+        async with board_with(tmp_path, {"main.py": WRITER}) as board:
+            for _ in range(TORN):
+                boots = len(board.boots)
+                board.cut_power_at(rng.randrange(2, 60), rng.randrange(1001), rng.randrange(256))
+                await booted(board, boots + 2)  # the one that is cut off, and the one after it
+            assert board.boots == ["power-on"] * (2 * TORN + 1)
+            await mpremote(board, "exec", "pass")  # the writer is stopped
+        files = read_files(tmp_path / "flash.img")
+        logged = [line.split() for line in files["log"].decode().splitlines()]
+        assert logged
+        for number, digest in logged:
+            assert digest == hashlib.sha256(number.encode()).hexdigest()
+        assert int(logged[-1][0]) - int(files["count"]) in (0, 1)
 
     play(story())
 

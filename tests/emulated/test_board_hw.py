@@ -4,8 +4,11 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
+from host_agent.errors import ConfigError
 from tests.emulated.board_bench import board_with, play, said, until
-from tools.emulator.board import PanelEvent
+from tools.emulator.board import PanelEvent, bytes_of
 
 HW = (Path(__file__).parents[2] / "firmware" / "boards" / "emulated" / "hw.py").read_bytes()
 
@@ -40,6 +43,24 @@ asyncio.run(hardware.network_up())
     play(story())
 
 
+def test_the_heap_is_the_firmwares_own(tmp_path: Path) -> None:
+    main = b"import gc\ngc.collect()\nprint('free', gc.mem_free())"
+
+    async def story() -> None:
+        async with board_with(tmp_path, {"main.py": main}, heap="192K") as board:
+            await said(board, "free ")
+            free = int(board.console.split("free ")[1].split()[0])
+            assert 184 * 1024 < free <= 192 * 1024
+
+    play(story())
+
+
+@pytest.mark.parametrize("size", ["", "192", "K", "0x10K", "-1K", "1G"])
+def test_a_size_that_is_none_is_refused(size: str) -> None:
+    with pytest.raises(ConfigError, match="no size of a heap"):
+        bytes_of(size)
+
+
 def test_clock_source_can_be_given(tmp_path: Path) -> None:
     async def story() -> None:
         env = {"SHIMING_CLOCK_SOURCE": "0"}
@@ -54,7 +75,7 @@ def test_free_bytes_fall_as_files_are_written(tmp_path: Path) -> None:
 before = hardware.free_bytes()
 with open("/big", "wb") as file:
     file.write(bytes(40960))
-print("used", before - hardware.free_bytes() >= 40960, before < 2 * 1024 * 1024)
+print("used", before - hardware.free_bytes() >= 40960, before < 0x490000)
 """
 
     async def story() -> None:
@@ -66,9 +87,9 @@ print("used", before - hardware.free_bytes() >= 40960, before < 2 * 1024 * 1024)
 
 def test_panel_events_arrive_in_order_with_their_values(tmp_path: Path) -> None:
     main = """
-hardware.panel.show("ready")
-hardware.panel.show("refused", "card-expired", 3)
-hardware.panel.show("请放卡")
+hardware.tell("ready", None, None)
+hardware.tell("refused", "card-expired", 3)
+hardware.tell("请放卡", None, None)
 hardware.reset()
 """
     events: list[PanelEvent] = []
@@ -91,7 +112,7 @@ def test_firmware_runs_on_when_the_supervisor_does_not_listen(tmp_path: Path) ->
     main = """
 import control
 while not control.lost:
-    hardware.panel.show("state", "code", 1)
+    hardware.tell("state", "code", 1)
 print("lost some")
 """
 
@@ -105,7 +126,7 @@ print("lost some")
 
 READER = """
 async def talk():
-    stream = await hardware.open_reader()
+    stream = await hardware.open_reader(115200)
     stream.write(b"ping")
     await stream.drain()
     print("got", await stream.read(64))
@@ -117,7 +138,7 @@ async def talk():
         stream.write(b"x")
     except OSError as error:
         print("still gone", error.errno)
-    again = await hardware.open_reader()
+    again = await hardware.open_reader(115200)
     again.write(b"pong")
     await again.drain()
     print("again", await again.read(64))
@@ -169,7 +190,7 @@ def test_missing_reader_module_is_an_oserror_at_opening(tmp_path: Path) -> None:
     main = """
 async def talk():
     try:
-        await hardware.open_reader()
+        await hardware.open_reader(115200)
     except OSError as error:
         print("no module", error.errno)
 

@@ -68,7 +68,7 @@ def test_df_shows_the_flash_at_the_root(tmp_path: Path) -> None:
     async def story() -> None:
         async with board_with(tmp_path, {"main.py": BUSY}) as board:
             line = next(line for line in (await mpremote(board, "df")).splitlines() if line.endswith(" /"))
-            assert "2097152" in line.split()
+            assert "4784128" in line.split()
 
     play(story())
 

@@ -184,11 +184,11 @@ def test_cli_makes_an_image_with_the_firmware_and_tells_boots(tmp_path: Path) ->
         assert process.stdout is not None
         assert json.loads(await process.stdout.readline()) == {"boot": "power-on"}
         listing = asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mpremote", "connect", news["port"], "fs", "ls", ":terminal"),
+            *(sys.executable, "-m", "mpremote", "connect", news["port"], "fs", "ls", ":/rom/terminal"),
             stdout=asyncio.subprocess.PIPE,
         )
         output, _ = await asyncio.wait_for((await listing).communicate(), LIMIT_S)
-        assert b"session.py" in output
+        assert b"session.mpy" in output
         process.terminate()
         await asyncio.wait_for(process.wait(), LIMIT_S)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -13,15 +14,18 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from tests.emulated.board_bench import mpremote, mpremote_reset
+from host_agent import cbor
+from tests.emulated.board_bench import mpremote, mpremote_reset, said
+from tools.backend.store import Books
 from tools.demo.plant import BrokerKind, Plant
 from tools.demo.run import play
 from tools.demo.script import Customer, customers
 from tools.demo.view import Unseen
 from tools.emulator import flash
 from tools.emulator.board import Board, PanelEvent
-from tools.emulator.provision import terminal_files
+from tools.emulator.provision import firmware_rom, terminal_files
 from tools.pki.authority import create as create_authority
+from tools.rom import starter_files
 
 DEADLINE_S = 120
 FILLER = "filler.bin"
@@ -80,7 +84,7 @@ def test_mpremote_works_while_the_terminal_serves_and_it_serves_after_the_reset(
         async with Plant(tmp_path, 1) as plant:
             board = plant.terminals[0].board
             assert (await play(plant, customers(1, seed=3), Unseen())).is_as_scripted
-            assert "session.py" in await mpremote(board, "fs", "ls", ":terminal")
+            assert "session.mpy" in await mpremote(board, "fs", "ls", ":/rom/terminal")
             answer = await mpremote(board, "exec", "import terminal.version as v; print(v.NAME)")
             assert answer.strip() == "shiming-terminal"
             await mpremote_reset(board)
@@ -169,7 +173,7 @@ def send_garbage(folder: Path, port: int, dice: random.Random) -> None:
     client.loop_stop()
 
 
-def test_no_identity_in_clear_outside_the_backend(tmp_path: Path) -> None:
+def test_no_identity_in_clear_on_any_disk(tmp_path: Path) -> None:
     script = customers(5, seed=9)
 
     async def steps() -> None:
@@ -181,13 +185,28 @@ def test_no_identity_in_clear_outside_the_backend(tmp_path: Path) -> None:
     needles = [value.encode(encoding) for value in secrets for encoding in ("utf-8", "utf-16-le")]
     looked_at = set()
     for path in tmp_path.rglob("*"):
-        if path.is_file() and not path.name.startswith("backend.db"):
+        if path.is_file():
             content = path.read_bytes()
             looked_at.add(path.name)
             assert not any(needle in content for needle in needles), f"identity data in clear in {path.name}"
-    assert {"agent.db", "agent.log", "backend.log", "terminal-1.img"} <= looked_at
-    books = b"".join(path.read_bytes() for path in tmp_path.glob("backend.db*"))
-    assert any(needle in books for needle in needles), "the search itself does not work"
+    assert {"agent.db", "agent.log", "backend.db", "backend.log", "terminal-1.img"} <= looked_at
+    opened = cbor.encode(registered(tmp_path / "backend.db"))
+    assert any(needle in opened for needle in needles), "the search itself does not work"
+
+
+def registered(database: Path) -> list[dict[str, Any]]:
+    """With the backend's own key."""
+    with sqlite3.connect(database) as connection:
+        ctis = [cti for (cti,) in connection.execute("SELECT cti FROM registrations")]
+    books = Books(database)
+    found = [content for cti in ctis if (content := books.identity(cti)) is not None]
+    books.close()
+    return found
+
+
+def rom_file(folder: Path) -> Path:
+    flash.write_rom(folder / "rom.img", firmware_rom())
+    return folder / "rom.img"
 
 
 def test_wrong_settings_stop_the_terminal_with_their_code(tmp_path: Path) -> None:
@@ -195,14 +214,12 @@ def test_wrong_settings_stop_the_terminal_with_their_code(tmp_path: Path) -> Non
 
     async def steps() -> None:
         image = tmp_path / "flash.img"
-        flash.build_image(image, flash.firmware_files() | {"config.json": b'{"device": 7}'})
-        async with Board(image, on_panel=shown.append) as board:
-            while not shown:
-                await asyncio.sleep(0.01)
-            assert "device" in board.console
+        flash.build_image(image, starter_files() | {"config.json": b'{"device": 7}'})
+        async with Board(image, rom=rom_file(tmp_path), on_panel=shown.append) as board:
+            await said(board, "device")
 
     story(steps())
-    assert (shown[0].state, shown[0].code) == ("fault", "config-invalid")
+    assert [(event.state, event.code) for event in shown] == [("starting", None), ("fault", "config-invalid")]
 
 
 def test_tls_key_that_cannot_be_read_stops_the_terminal_with_its_code(tmp_path: Path) -> None:
@@ -213,12 +230,12 @@ def test_tls_key_that_cannot_be_read_stops_the_terminal_with_its_code(tmp_path: 
     async def steps() -> None:
         image = tmp_path / "flash.img"
         flash.build_image(image, files | {"secret/tls.key.der": b"no key"})
-        async with Board(image, on_panel=shown.append) as board:
-            while not shown and "Traceback" not in board.console:
+        async with Board(image, rom=rom_file(tmp_path), on_panel=shown.append) as board:
+            while len(shown) < 2 and "Traceback" not in board.console:
                 await asyncio.sleep(0.01)
 
     story(steps())
-    assert [(event.state, event.code) for event in shown] == [("fault", "config-invalid")]
+    assert [(event.state, event.code) for event in shown] == [("starting", None), ("fault", "config-invalid")]
 
 
 def test_demo_command_ends_with_its_account_as_json(tmp_path: Path) -> None:
@@ -230,6 +247,8 @@ def test_demo_command_ends_with_its_account_as_json(tmp_path: Path) -> None:
         "demo",
         "--customers",
         str(customer_count),
+        "--face",
+        "none",
         "--json",
         "--keep",
         str(tmp_path),

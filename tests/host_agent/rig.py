@@ -53,6 +53,7 @@ class Rig:
                 "ca": str(pki / "ca.cert.pem"),
                 "certificate": str(pki / "broker.cert.pem"),
                 "key": str(pki / "broker.key.pem"),
+                "crl": str(pki / "ca.crl.pem"),
             },
             "mqtt": {"certificate": str(pki / "agent.cert.pem"), "key": str(pki / "agent.key.pem")},
             "sign": {"key": str(pki / "agent.sign.key.pem")},
@@ -62,6 +63,7 @@ class Rig:
                 "ca": str(pki / "ca.cert.pem"),
                 "certificate": str(pki / "agent.cert.pem"),
                 "key": str(pki / "agent.key.pem"),
+                "crl": str(pki / "ca.crl.pem"),
             },
             "orders": {"port": 0},
         }
@@ -94,6 +96,12 @@ class Rig:
         return part
 
     def start_backend(self) -> "Part":
+        path = self.write_backend_config()
+        backend = self.start(*SHIMING, "backend", "run", "--config", str(path), "--json")
+        self.settings["backend"]["url"] = f"https://localhost:{backend.ready['port']}"
+        return backend
+
+    def write_backend_config(self) -> Path:
         path = self.folder / "backend.toml"
         path.write_text(
             f"""
@@ -109,12 +117,11 @@ class Rig:
             sign_key = "{self.pki}/backend.sign.key.pem"
             seal_key = "{self.pki}/backend.seal.key.pem"
             registry = "{self.pki}/registry.json"
+            crl = "{self.pki}/ca.crl.pem"
             """,
             encoding="utf-8",
         )
-        backend = self.start(*SHIMING, "backend", "run", "--config", str(path), "--json")
-        self.settings["backend"]["url"] = f"https://localhost:{backend.ready['port']}"
-        return backend
+        return path
 
     def client(self, name: str, port: int, client_id: str | None = None, **options: Any) -> "Client":
         client = Client(client_id or name, port, self.tls(name), **options)

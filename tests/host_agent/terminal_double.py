@@ -5,16 +5,18 @@ import json
 import os
 import random
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from terminal import cose
-from terminal.signer import SoftwareSigner
+from terminal.signer import SoftwareSigner, sign1
 
 from host_agent import attestation, cbor
 from host_agent.registry import Registry
 
 MSISDN = "17000000001"
+MODELS = {"blazeface-test": bytes(32), "mobilefacenet-test": bytes(31) + b"\x01"}
 
 
 def citizen_number(prefix: str = "11019919900101001") -> str:
@@ -50,8 +52,29 @@ def document(document_type: int) -> dict[int, Any]:
     del person[5], person[7]
     person |= {1: "", 9: "20391231", 13: "SPECIMEN, TEST", 14: "XXS"}
     if document_type == 3:
-        return person | {6: "XXS110190010111", 18: "1101", 19: "01"}
+        return person | {6: "XXS110190010115", 18: "1101", 19: "01"}
     return person | {6: citizen_number("91199919900101001"), 16: "00", 17: "011"}
+
+
+def liveness(**changes: Any) -> dict[int, Any]:
+    """A check that has passed, without a passive model. Changes are named `e4=...` for entry 4."""
+    entries: dict[int, Any] = {
+        1: 1,
+        2: True,
+        3: 1,
+        4: [152, 75],
+        5: [820, 500],
+        6: [700, 350],
+        7: None,
+        8: [640, 610, 700, 590, 655, 702],
+        9: 27_400,
+    }
+    return entries | {int(name[1:]): value for name, value in changes.items()}
+
+
+def match(**changes: Any) -> dict[int, Any]:
+    entries: dict[int, Any] = {1: 800, 2: 485, 3: True, 4: "mobilefacenet-test"}
+    return entries | {int(name[1:]): value for name, value in changes.items()}
 
 
 class TerminalDouble:
@@ -92,12 +115,7 @@ class TerminalDouble:
         return claims
 
     def results(self, order_id: str, reason: str | None) -> dict[int, Any]:
-        results: dict[int, Any] = {
-            3: [None, "no-face-engine"],
-            4: [None, "no-face-engine"],
-            5: self.channel,
-            9: order_id,
-        }
+        results: dict[int, Any] = {3: liveness(), 4: match(), 5: self.channel, 9: order_id, 13: MODELS}
         results |= {1: 1, 2: 1, 7: 1, 10: "05.01-20200101-0000000001-0000000001", 11: [True, 1], 12: 2500}
         return results if reason is None else results | {8: reason}
 
@@ -106,7 +124,7 @@ class TerminalDouble:
         claims[-70004] = cose.seal(cbor.encode(person), self._seal_kid, self._seal_point, context, os.urandom)
 
     def sign(self, claims: dict[int, Any], typ: str | None = attestation.EVIDENCE_TYP) -> bytes:
-        return cose.sign1(cbor.encode(claims), self.signer.kid, self.signer, typ=typ)
+        return at_once(sign1(cbor.encode(claims), self.signer.kid, self.signer, typ))
 
     def next_token(self, **options: Any) -> bytes:
         token = self.sign(self.claims(**options))
@@ -115,3 +133,12 @@ class TerminalDouble:
 
     def advance(self, token: bytes) -> None:
         self.seq, self.prev = self.seq + 1, hashlib.sha256(token).digest()
+
+
+def at_once(work: Coroutine[Any, Any, bytes]) -> bytes:
+    """The result of a coroutine that never waits, as a software key's signing: there may be an event loop already."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waits")

@@ -216,6 +216,12 @@ def test_port_in_use_names_the_setting(rig: Rig, broker: EmbeddedBroker) -> None
         ("t-0001", "rnr/v1/demo/t-0001/down", Action.SUBSCRIBE, False),
         ("t-0001", "rnr/v2/demo/t-0001/up/evi", Action.PUBLISH, False),
         ("t-0001", "rnr/v1/demo/t-0001/down/rcpt", Action.RECEIVE, True),
+        ("t-0001", "rnr/v1/demo/t-0001/up/+", Action.PUBLISH, False),
+        ("t-0001", "rnr/v1/demo/t-0001/up/a#", Action.PUBLISH, False),
+        ("t-0001", "rnr/v1/demo/t-0001/up/a\0b", Action.PUBLISH, False),
+        ("t-0001", "rnr/v1/demo/t-0001/down/\0", Action.SUBSCRIBE, False),
+        ("agent", "rnr/v1/demo/+/down/order", Action.PUBLISH, False),
+        ("agent", "rnr/v1/+/+/up/#", Action.SUBSCRIBE, True),
     ],
 )
 def test_topic_rules(client_id: str, topic: str, action: Action, is_allowed: bool) -> None:

@@ -98,6 +98,16 @@ def test_unknown_key_is_refused_by_name(rig: Rig, table: str) -> None:
         config.load(rig.write_config())
 
 
+def test_lowest_firmware_is_three_numbers_or_any(rig: Rig) -> None:
+    assert config.load(rig.write_config()).firmware.minimum is None
+    rig.settings["firmware"] = {"minimum": "1.20.3"}
+    assert config.load(rig.write_config()).firmware.minimum == (1, 20, 3)
+    for wrong in ("1.2", "newest", 1):
+        rig.settings["firmware"] = {"minimum": wrong}
+        with pytest.raises(ConfigError, match=r"^firmware\.minimum: must be "):
+            config.load(rig.write_config())
+
+
 def test_unknown_table_is_refused_by_name(rig: Rig) -> None:
     rig.settings["colours"] = {}
     with pytest.raises(ConfigError, match="^colours: "):

@@ -66,7 +66,7 @@ def test_registration_reaches_the_backends_books_once(rig: Rig, kind: str) -> No
     assert shop.receipt_for(token).verdict is Verdict.STORED
     shop.send(token)
     wait_until(lambda: shop.agent.order_state("order-1") == ("accepted", None), "the backend's receipt")
-    assert books(rig, "SELECT order_id, msisdn FROM registrations") == [("order-1", "17000000001")]
+    assert books(rig, "SELECT order_id FROM registrations") == [("order-1",)]
     assert books(rig, "SELECT sha256 FROM evidence") == [(hashlib.sha256(token).digest(),)]
     assert shop.agent.status()["outbox"] == 0
 

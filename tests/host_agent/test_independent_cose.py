@@ -18,9 +18,10 @@ from pycose.keys.curves import P256
 from pycose.messages import EncMessage, Sign1Message
 from terminal import card, claim, cose
 from terminal.agent_messages import Order
-from terminal.signer import SoftwareSigner
+from terminal.signer import SoftwareSigner, sign1
 
 from host_agent import attestation
+from tests.host_agent.terminal_double import MODELS, at_once, liveness, match
 
 TERMINAL_D = int.from_bytes(hashlib.sha256(b"terminal").digest(), "big")
 BACKEND_D = int.from_bytes(hashlib.sha256(b"backend").digest(), "big")
@@ -40,14 +41,15 @@ def token() -> bytes:
     """As the session of the terminal makes it."""
     order = Order("order-1", bytes(16), "17000000001", "CH-000001", 1767225600, 1767225720)
     config = SimpleNamespace(ueid=UEID, oemid=bytes(16), hwmodel=b"emulated", hwversion="1")
-    reading = claim.Reading(card.RESIDENT, 1, True, 1, 2500)
-    found = claim.results(order, "05.01-20150101-0001234567-0123456789", reading, None)
+    reading = claim.Reading(card.RESIDENT, 1, True, 1)
+    sam_id = "05.01-20150101-0001234567-0123456789"
+    found = claim.results(order, sam_id, reading, 2500, claim.Findings(liveness(), match(), MODELS, None), None)
     plaintext = claim.identity(PERSON, ("测试新址",), bytes(1024), order.msisdn)
     context = claim.seal_context(UEID, CTI, SEQ)
     sealed = cose.seal(plaintext, BACKEND.kid, BACKEND.point, context, os.urandom)
     boot, clock = claim.Boot(1, bytes(8), False, 0), claim.Clock(False, 3, 2)
     payload = claim.evidence(config, boot, clock, order, 1767225650, CTI, (SEQ, b"\x01" * 32), found, sealed)
-    return cose.sign1(payload, TERMINAL.kid, TERMINAL, typ=claim.MEDIA_TYPE)
+    return at_once(sign1(payload, TERMINAL.kid, TERMINAL, claim.MEDIA_TYPE))
 
 
 def sign1_of(token: bytes) -> Sign1Message:

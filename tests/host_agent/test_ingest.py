@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from host_agent import attestation, cbor, envelope, ingest, keys, store
 from host_agent.attestation import ORDER_PROFILE, Verdict
 from host_agent.ingest import Outcome, Signer
+from host_agent.policy import FacePolicy
 from host_agent.registry import Registry
 from host_agent.store import OrderRow, Store
 from tests.host_agent.rig import read_receipt
@@ -52,7 +53,7 @@ class Bench:
     def take(self, payload: bytes, device: str = "t-0001", topic: str | None = None) -> Outcome:
         examined = ingest.examine(f"rnr/v1/demo/{device}/up/evi" if topic is None else topic, payload, self.registry)
         with self.store.transaction(is_intake=True):
-            return ingest.settle(self.store, examined, is_production=False, now=NOW)
+            return ingest.settle(self.store, examined, is_production=False, face=FacePolicy(), now=NOW)
 
     def order_end(self, order_id: str) -> tuple[str, str | None]:
         row = self.store.order(order_id)

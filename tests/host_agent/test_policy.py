@@ -9,7 +9,18 @@ import pytest
 
 from host_agent import attestation, envelope
 from host_agent.attestation import Clock, ClockSource, Evidence
-from host_agent.policy import SESSION_S, SKEW_S, Chain, Context, Decision, KnownOrder, decide
+from host_agent.policy import (
+    SESSION_S,
+    SKEW_S,
+    Chain,
+    Context,
+    Decision,
+    FacePolicy,
+    FirmwarePolicy,
+    KnownOrder,
+    decide,
+    parse_version,
+)
 from host_agent.registry import Device, Registry, Status
 from tests.host_agent.terminal_double import TerminalDouble
 
@@ -40,8 +51,10 @@ def context(device: Device) -> Context:
     return Context(
         received_at=ISSUED_AT + 21,
         publisher="t-0001",
+        key=device.keys[0],
         token_sha256=SHA256,
         is_production=False,
+        face=FacePolicy(),
         order=KnownOrder("order-1", "t-0001", device.channel, ISSUED_AT, EXPIRES_AT, is_answered=False),
         is_cti_known=False,
         chain=Chain(),
@@ -100,6 +113,38 @@ def test_development_build_is_refused_in_production(
 def test_used_cti_is_refused(evidence: Evidence, device: Device, context: Context) -> None:
     decision = decide(evidence, device, replace(context, is_cti_known=True))
     assert decision == Decision("cti-reused", ended_order=None, is_own=False)
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_to", "source", "iat", "received_at", "code"),
+    [
+        pytest.param(-9000, None, 3, 20, 21, None, id="newest-key"),
+        pytest.param(-9000, 300, 3, 20, 21, None, id="overlap"),
+        pytest.param(-9000, 50, 3, 20, 9000, None, id="signed-in-time-delivered-late"),
+        pytest.param(-9000, -200, 3, 20, 21, "key-not-valid", id="signed-after-the-end"),
+        pytest.param(-9000, -200, 3, -300, 21, "key-not-valid", id="backdated-answer-to-an-order-made-after-the-end"),
+        pytest.param(200, None, 3, 20, 21, "key-not-valid", id="signed-before-the-beginning"),
+        pytest.param(100, None, 3, 20, 21, None, id="within-the-skew-of-clocks"),
+        pytest.param(-9000, 50, 2, 20, 300, "key-not-valid", id="no-trusted-clock-and-delivered-late"),
+        pytest.param(-9000, 50, 2, 9000, 21, None, id="no-trusted-clock-and-delivered-in-time"),
+    ],
+)
+def test_key_signs_in_its_time_only(
+    evidence: Evidence,
+    device: Device,
+    context: Context,
+    valid_from: int,
+    valid_to: int | None,
+    source: int,
+    iat: int,
+    received_at: int,
+    code: str | None,
+) -> None:
+    end = None if valid_to is None else ISSUED_AT + valid_to
+    key = replace(device.keys[0], valid_from=ISSUED_AT + valid_from, valid_to=end)
+    evidence = replace(with_clock(evidence, ClockSource(source)), iat=ISSUED_AT + iat)
+    context = replace(context, key=key, received_at=ISSUED_AT + received_at)
+    assert decide(evidence, device, context).code == code
 
 
 # --- the chain
@@ -199,3 +244,43 @@ def test_terminals_own_refusal_is_taken_whatever_its_clock_says(
 ) -> None:
     refusal = with_results(replace(evidence, iat=LATE, identity=None), reason="order-expired")
     assert decide(refusal, device, context) == Decision(None, ended_order="order-1", is_own=True)
+
+
+# --- the firmware
+
+
+@pytest.mark.parametrize(
+    ("version", "minimum", "code"),
+    [
+        ("0.0.1", None, None),
+        ("0.1.0", (0, 1, 0), None),
+        ("0.10.0", (0, 9, 0), None),
+        ("1.0.0", (0, 9, 9), None),
+        ("0.9.9", (0, 10, 0), "firmware-outdated"),
+        ("0.0.9", (0, 1, 0), "firmware-outdated"),
+        ("newest", (0, 1, 0), "firmware-outdated"),
+    ],
+)
+def test_firmware(
+    evidence: Evidence,
+    device: Device,
+    context: Context,
+    version: str,
+    minimum: tuple[int, ...] | None,
+    code: str | None,
+) -> None:
+    evidence = replace(evidence, swversion=version)
+    context = replace(context, firmware=FirmwarePolicy(minimum))
+    assert decide(evidence, device, context) == Decision(code, ended_order="order-1", is_own=True)
+
+
+def test_refusal_of_an_outdated_terminal_is_taken(evidence: Evidence, device: Device, context: Context) -> None:
+    evidence = replace(with_results(evidence, reason="card-expired"), swversion="0.0.1")
+    assert decide(evidence, device, replace(context, firmware=FirmwarePolicy((0, 1, 0)))).code is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.2.3-rc1", "1.2.x", " 1.2.3", "-1.2.3", "١.٢.٣"]
+)
+def test_what_is_not_three_numbers_is_no_version(text: str) -> None:
+    assert parse_version(text) is None

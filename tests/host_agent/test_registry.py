@@ -1,4 +1,5 @@
 import json
+from enum import Enum
 
 import pytest
 
@@ -6,7 +7,7 @@ from host_agent.errors import ConfigError
 from host_agent.registry import Registry, Status
 from tools.pki import authority
 
-REMOVED = object()
+REMOVED = Enum("Mark", "REMOVED").REMOVED  # its name stands in the tests' names
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_a_suspended_device_is_known_as_such(tmp_path, document):
         (("backend", "sign", "kid"), 5, "backend: sign: kid: must be 16 hexadecimal digits"),
         (("devices",), {}, "devices: must be an array"),
         (("devices", 0), "T-1", r"devices\[0\]: must be an object"),
-        (("devices", 1, "status"), "asleep", r"devices\[1\]: status: must be one of active, suspended"),
+        (("devices", 1, "status"), "asleep", r"devices\[1\]: status: must be one of registered, active, suspended"),
         (("devices", 1, "ueid"), "01", r"devices\[1\]: ueid: must be 34 hexadecimal digits"),
         (("devices", 1, "id"), "T-1", "devices: every device needs its own id"),
         (("devices", 1, "channel"), "", r"devices\[1\]: channel: must be text"),

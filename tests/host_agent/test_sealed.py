@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from host_agent import attestation, cbor, keys, sealed
 from host_agent.errors import TokenRefused
-from tests.host_agent.terminal_double import TerminalDouble, citizen_number, identity
+from tests.host_agent.terminal_double import TerminalDouble, citizen_number, document, identity
 from tools.pki import authority
 
 
@@ -146,6 +146,42 @@ def test_every_changed_byte_is_noticed(double, seal_key):
 def test_an_identity_of_another_shape_is_refused(double, seal_key, changes):
     error = refusal(read(double.claims(person=identity(**changes))), seal_key)
     assert citizen_number() not in str(error)
+
+
+@pytest.mark.parametrize("document_type", [2, 3, 4])
+def test_a_document_has_the_fields_of_its_layout_and_no_others(document_type):
+    entries = document(document_type)
+    opened = sealed.parse_identity(cbor.encode(entries | {3: "01"}), document_type)  # 3: a resident card's only
+    fields = {
+        3: opened.ethnicity,
+        5: opened.address,
+        7: opened.authority,
+        13: opened.english_name,
+        14: opened.nationality,
+        15: opened.travel_permit,
+        16: opened.issue_count,
+        17: opened.earlier_link,
+        18: opened.accepting_authority,
+        19: opened.card_version,
+    }
+    assert fields == {entry: entries.get(entry) for entry in fields}
+    assert (opened.document, opened.name, opened.number) == (document_type, entries[1], entries[6])
+
+
+@pytest.mark.parametrize("document_type", [2, 3, 4])
+def test_every_field_of_a_layout_must_be_there(document_type):
+    entries = document(document_type)
+    for missing in entries:
+        rest = {entry: value for entry, value in entries.items() if entry != missing}
+        with pytest.raises(TokenRefused) as caught:
+            sealed.parse_identity(cbor.encode(rest), document_type)
+        assert caught.value.code == "seal-invalid", missing
+
+
+@pytest.mark.parametrize("document_type", [None, 0, 5])
+def test_an_identity_of_an_unknown_document_is_refused(document_type):
+    with pytest.raises(TokenRefused, match="do not know"):
+        sealed.parse_identity(cbor.encode(identity()), document_type)
 
 
 def test_the_identity_does_not_print_itself(double, seal_key):

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from host_agent import attestation, cbor, envelope, keys, sealed
 from host_agent.envelope import Envelope
 from host_agent.errors import TokenRefused
+from tests.host_agent.terminal_double import MODELS, liveness, match
 from tests.shared import SHARED, load_vectors
 from tools.backend import appraisal
 
@@ -96,9 +97,10 @@ def backend_key(example):
 
 
 def completed(payload: bytes) -> bytes:
-    """The example's claims with those that our own profile demands on top, so that only the example's fault is left."""
+    """The example's claims with those that our own profile demands on top, so that only the example's fault is left.
+    Of the face our profile says more than its one score and threshold."""
     claims = cbor.decode(payload)
-    claims[-70003] |= {7: 1, 9: "order-1", 10: "sam", 11: [True, 1], 12: 2000}
+    claims[-70003] |= {3: liveness(), 4: match(), 13: MODELS, 7: 1, 9: "order-1", 10: "sam", 11: [True, 1], 12: 2000}
     claims[-70006] = [False, 3, 2]
     return cbor.encode(claims)
 

@@ -1,7 +1,9 @@
 """What portable tests share: vectors, skipping, expecting an error. Run by pytest, and by run.py on MicroPython."""
 
+import asyncio
 import json
 import os
+import sys
 
 try:
     from pytest import skip
@@ -16,6 +18,15 @@ except ImportError:
 
 HERE = __file__ if __file__.startswith("/") else os.getcwd() + "/" + __file__
 ROOT = HERE.rsplit("/", 3)[0]
+
+
+def scratch(name: str) -> str:
+    """A path in build/ that no other process of a run uses: both interpreters and pytest's workers run at once."""
+    try:
+        os.mkdir(ROOT + "/build")
+    except OSError:
+        pass  # is there
+    return ROOT + "/build/" + "-".join((name, sys.implementation.name, os.getenv("PYTEST_XDIST_WORKER") or "alone"))
 
 
 def own(name: str) -> object:
@@ -42,3 +53,10 @@ def raises(error: type, function, *arguments) -> Exception:
     except error as raised:
         return raised
     raise AssertionError("no " + error.__name__ + ", but " + repr(result))
+
+
+def signed1(*arguments) -> bytes:
+    """terminal.signer.sign1, for tests that have no event loop."""
+    from terminal.signer import sign1
+
+    return asyncio.run(sign1(*arguments))

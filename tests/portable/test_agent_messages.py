@@ -1,6 +1,7 @@
 """Orders and receipts: only our agent's, only for this terminal, only whole ones."""
 
-from terminal import agent_messages, cbor, cose
+from harness import signed1
+from terminal import agent_messages, cbor
 from terminal.errors import OrderInvalid, ReceiptInvalid
 from terminal.signer import SoftwareSigner
 
@@ -31,7 +32,7 @@ RECEIPT = {
 
 
 def signed(claims: dict, signer: SoftwareSigner = AGENT) -> bytes:
-    return cose.sign1(cbor.encode(claims), signer.kid, signer)
+    return signed1(cbor.encode(claims), signer.kid, signer)
 
 
 def changed(claims: dict, key: int, value: object) -> dict:
@@ -74,7 +75,7 @@ def test_order_of_a_stranger_is_refused() -> None:
 
 
 def test_order_under_the_agents_name_by_a_stranger_is_refused() -> None:
-    assert is_refused(order, cose.sign1(cbor.encode(ORDER), AGENT.kid, STRANGER), OrderInvalid)
+    assert is_refused(order, signed1(cbor.encode(ORDER), AGENT.kid, STRANGER), OrderInvalid)
 
 
 def test_receipt_is_no_order_and_order_is_no_receipt() -> None:

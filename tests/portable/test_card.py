@@ -1,7 +1,9 @@
 """What a resident card says: fields, marker, number rules, validity. The other documents: test_card_layouts."""
 
+import gc
+
 import specimen
-from harness import raises
+from harness import raises, skip
 from specimen import text_block
 from terminal import card
 from terminal.errors import CardMalformed, CardUnsupported, NumberInvalid
@@ -179,3 +181,22 @@ def test_dates_of_the_calendar() -> None:
         "２0230101",
     ):
         assert not card.is_date(text), text
+
+
+def test_memory_does_not_fill_with_the_characters_of_customers() -> None:
+    """MicroPython keeps for good every character that is taken out of a text: 2000 of them are 30 KB."""
+    try:
+        used = gc.mem_alloc
+    except AttributeError:
+        skip("CPython counts its memory otherwise")
+    block = bytearray(text_block(address="样" * 10))
+    at = bytes(block).find(b"\x37\x68" * 3)
+    card.parse(block)
+    gc.collect()
+    before = used()
+    for first in range(0x4E00, 0x4E00 + 2000, 10):
+        for place in range(10):
+            block[at + 2 * place], block[at + 2 * place + 1] = first + place & 0xFF, first + place >> 8
+        assert len(card.parse(block).address) == 10
+    gc.collect()
+    assert used() - before < 2000, used() - before

@@ -1,7 +1,10 @@
 """Settings: a wrong one is refused with its name."""
 
+import os
 from binascii import hexlify
+from hashlib import sha256
 
+from harness import ROOT
 from terminal import config
 from terminal.errors import ConfigInvalid
 from terminal.signer import SoftwareSigner
@@ -37,7 +40,7 @@ def changed(dotted: str, value: object) -> dict:
     first, _, rest = dotted.partition(".")
     copy = dict(GOOD)
     if rest:
-        copy[first] = dict(copy[first])
+        copy[first] = dict(copy.get(first, {}))
         copy[first][rest] = value
     else:
         copy[first] = value
@@ -79,11 +82,33 @@ def test_wrong_value_is_named() -> None:
         ("broker.port", "8883"),
         ("agent.kid", ""),
         ("agent.kid", "11" * 8),
+        ("face.require", "maybe"),
+        ("face.require", None),
         ("backend.y", "33" * 31),
         ("backend", POINT | {"x": POINT["y"]}),
     ):
         assert message(changed(dotted, value)).startswith(dotted), dotted
 
 
+def test_a_match_with_the_card_is_required_unless_told_otherwise() -> None:
+    assert config.parse(GOOD).face == "match"
+    assert config.parse(changed("face", {"require": "live"})).face == "live"
+    assert message(changed("face", {})).startswith("face.require")
+
+
 def test_settings_that_are_no_map_are_refused() -> None:
     assert message([])
+
+
+def test_fingerprint_is_that_of_the_file_whatever_is_in_it() -> None:
+    path = ROOT + "/build/config-under-test.json"
+    try:
+        os.mkdir(ROOT + "/build")
+    except OSError:
+        pass  # is there
+    for content in (b"{}", b"no JSON", b""):
+        with open(path, "wb") as file:
+            file.write(content)
+        assert config.fingerprint(path) == hexadecimal(sha256(content).digest()[:8]), content
+    os.remove(path)
+    assert config.fingerprint(path) == "missing"

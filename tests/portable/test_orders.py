@@ -75,11 +75,12 @@ def test_repeated_order_is_run_once() -> None:
 
 def test_order_at_the_counter_is_not_taken_again() -> None:
     orders = Orders(Settings, Recorded(), Clock(NOW))
-    orders.take(message())
+    repeated = message()
+    orders.take(repeated)
 
     async def story() -> None:
         assert (await orders.next(0)).id == "order-1"
-        orders.take(message())
+        orders.take(repeated)
 
     asyncio.run(story())
     assert drained(orders) == []

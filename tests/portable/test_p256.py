@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from harness import own, raises
-from terminal import p256
+from terminal import p256, p256_known
 from terminal.errors import KeyInvalid
 
 G = p256.public_key(1)
@@ -168,3 +168,27 @@ def test_generate_draws_again_when_out_of_range():
 
 def test_generate_gives_up_on_a_stuck_source():
     raises(KeyInvalid, p256.generate, bytes)
+
+
+def test_key_that_is_remembered_verifies_as_before() -> None:
+    for i in range(3):
+        d = p256.generate(lambda size, i=i: sha256(b"remembered %d" % i).digest()[:size])
+        point = p256.public_key(d)
+        digest = sha256(b"message %d" % i).digest()
+        signature = p256.sign(d, digest)
+        p256_known.remember(point)
+        assert p256.verify(point, digest, signature)
+        assert not p256.verify(point, sha256(b"other").digest(), signature)
+        for at in (0, 31, 32, 63):
+            changed = bytearray(signature)
+            changed[at] ^= 1
+            assert not p256.verify(point, digest, bytes(changed)), at
+
+
+def test_comb_of_a_key_is_made_as_that_of_the_base_point() -> None:
+    assert bytes(p256_known.comb(G)) == p256.POINTS
+
+
+def test_point_off_the_curve_is_not_remembered() -> None:
+    raises(KeyInvalid, p256_known.remember, (G[0], G[1] + 1))
+    assert (G[0], G[1] + 1) not in p256._combs

@@ -48,6 +48,7 @@ class Module:
             samv.SELECT: [SELECTED],
             samv.READ_BASE: [specimen.base()],
             samv.READ_ADDRESS: [NO_CONTENT],
+            samv.READ_NUMBERS: [READ_FAILED],
         }
         for name, scripted in answers.items():
             self._answers[getattr(samv, name)] = scripted
@@ -77,6 +78,8 @@ def driver(module: Module, on_command=None) -> Reader:
 
 
 def run(coroutine):
+    """On an event loop of its own: no task of the story before goes on reading."""
+    asyncio.new_event_loop().close() if hasattr(asyncio, "Runner") else asyncio.new_event_loop()
     return asyncio.run(asyncio.wait_for(coroutine, HANG_S))
 
 
@@ -252,10 +255,79 @@ def test_next_find_overwrites_the_card_before() -> None:
 
     async def story():
         data = (await read_card(reader))[0]
+        assert data.photo == specimen.PHOTO
         await reader.find()
         return data
 
-    assert run(story()).text == bytes(256)
+    data = run(story())
+    assert (data.text, data.photo) == (bytes(256), bytes(1024))
+
+
+def test_photo_larger_than_any_is_refused() -> None:
+    raises(CardMalformed, run, read_card(driver(Module(READ_BASE=[specimen.base(photo=bytes(1025))]))))
+
+
+def test_picture_behind_the_photo_is_handed_on() -> None:
+    pieces = []
+    picture = b"BM" + bytes(1500)
+    module = Module(64, READ_BASE=[specimen.base() + picture])
+    reader = Reader(module, on_picture=lambda piece: pieces.append(bytes(piece)), limits_ms=LIMITS_MS, silence_ms=30)
+    data, attempts, _ = run(read_card(reader))
+    assert (data.photo, attempts) == (specimen.PHOTO, 1)
+    assert b"".join(pieces) == picture
+    reader.clear()
+    assert pieces[-1] == b""  # forget it
+
+
+def test_cancelled_read_leaves_nothing_and_the_line_usable() -> None:
+    for command in ("FIND", "SELECT", "READ_BASE", "READ_ADDRESS"):
+        answers = {"FIND": [FOUND], "SELECT": [SELECTED], "READ_BASE": [specimen.base()], "READ_ADDRESS": [NO_CONTENT]}
+        module = Module(**{command: [b""] + answers[command]})
+        reader = Reader(module, poll_ms=2, silence_ms=30)
+
+        async def story(module=module, reader=reader, command=command):
+            reading = asyncio.create_task(read_card(reader))
+            while getattr(samv, command) not in module.asked:
+                await asyncio.sleep(0.001)
+            reading.cancel()
+            try:
+                await reading
+                raise AssertionError("not cancelled")
+            except asyncio.CancelledError:
+                pass
+            reader.attempts = 0
+            return await read_card(reader)
+
+        data, attempts, _ = run(story())
+        assert (data.text, attempts) == (specimen.text_block(), 1), command
+
+
+def test_no_read_is_cancelled_at_a_time_limit() -> None:
+    """It could have the bytes that arrive just then, and take them with it."""
+
+    class Careful(Module):
+        cancelled = 0
+
+        async def read(self, n: int) -> bytes:
+            try:
+                return await Module.read(self, n)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+
+    module = Careful(STATUS=[b"", b"", OK], FIND=[b"", FOUND], READ_BASE=[specimen.base()[:900], specimen.base()])
+    reader = driver(module)
+
+    async def story() -> int:
+        await reader.start()
+        await read_card(reader)
+        cancelled = module.cancelled
+        reader.close()
+        await asyncio.sleep(0.01)
+        assert module.cancelled == cancelled + 1  # or this test could not fail
+        return cancelled
+
+    assert run(story()) == 0
 
 
 # --- restarts
@@ -421,6 +493,86 @@ def test_same_card_back_too_soon_is_a_repeat() -> None:
 
     raises(CardTimeout, run, story())
     assert events == ["found", "reading", "repeat"]
+
+
+NUMBERS = specimen.answer(0x90, bytes(28))
+
+
+def test_card_left_on_a_strict_module_is_said_to_the_next_customer() -> None:
+    other = specimen.base(specimen.text_block(name="测试乙"))
+    module = Module(
+        FIND=[FOUND, NO_CARD, NO_CARD, NO_CARD, FOUND],
+        READ_BASE=[specimen.base(), other],
+        READ_NUMBERS=[NUMBERS, NO_CONTENT, READ_FAILED],
+    )
+    reader = driver(module)
+    events = []
+
+    async def story():
+        await read_card(reader)
+        return await read_card(reader, events)
+
+    assert run(story())[0].text == specimen.text_block(name="测试乙")
+    assert events == ["repeat", "found", "reading"]
+    assert module.asked.count(samv.READ_NUMBERS) == 3
+
+
+def test_presence_may_be_asked_by_another_command_or_not_at_all() -> None:
+    for presence in (samv.READ_ADDRESS, None):
+        module = Module(FIND=[FOUND, NO_CARD], READ_ADDRESS=[NO_CONTENT])
+        reader = Reader(module, poll_ms=2, presence=presence, silence_ms=30)
+
+        async def story(reader=reader) -> bool:
+            await read_card(reader)
+            await reader.find()
+            return reader.is_left_lying
+
+        assert run(story()) == (presence is not None)
+        assert samv.READ_NUMBERS not in module.asked
+
+
+def test_module_that_does_not_answer_to_the_presence_test_is_asked_once() -> None:
+    module = Module(FIND=[FOUND, NO_CARD], READ_NUMBERS=[b""])
+    reader = driver(module)
+
+    async def story() -> None:
+        await read_card(reader)
+        for _ in range(30):
+            assert not await reader.find()
+
+    run(story())
+    assert module.asked.count(samv.READ_NUMBERS) == 1
+
+
+def test_answer_that_does_not_say_no_card_takes_no_card_away() -> None:
+    """A late 41 at find: on a lenient module the card would be registered twice."""
+    module = Module(FIND=[FOUND, READ_FAILED, FOUND])
+    reader = driver(module)
+    events = []
+
+    async def story() -> None:
+        await read_card(reader)
+        assert not await reader.find()
+        await asyncio.sleep(AWAY_MS * 2 / 1000)
+        await read_card(reader, events, within_ms=100)
+
+    raises(CardTimeout, run, story())
+    assert events[:3] == ["found", "reading", "repeat"]
+
+
+def test_reader_opened_anew_remembers_the_card_that_lies_there() -> None:
+    module = Module()
+    reader = driver(module)
+    events = []
+
+    async def story() -> None:
+        await read_card(reader)
+        reader.close()
+        reader.open(module, 9600)
+        await read_card(reader, events, within_ms=300)
+
+    raises(CardTimeout, run, story())
+    assert events[:3] == ["found", "reading", "repeat"]
 
 
 def test_wait_removed_ends_when_the_card_has_been_away() -> None:

@@ -29,6 +29,7 @@ def test_commands_have_the_documented_bytes() -> None:
         (samv.SELECT, "aaaaaa96690003200221"),
         (samv.READ_BASE, "aaaaaa96690003300132"),
         (samv.READ_ADDRESS, "aaaaaa96690003300330"),
+        (samv.READ_NUMBERS, "aaaaaa96690003300536"),
     ):
         assert samv.command(*command).hex() == frame
     assert samv.command(0x61, 0xFF, b"\x50").hex() == "aaaaaa9669000461ff50ca"
@@ -118,6 +119,7 @@ def test_length_tells_a_late_answer() -> None:
         samv.SELECT: 8,
         samv.READ_BASE: 1284,
         samv.READ_ADDRESS: 140,
+        samv.READ_NUMBERS: 28,
     }
     for asked in sizes:
         for given, size in sizes.items():
@@ -126,10 +128,24 @@ def test_length_tells_a_late_answer() -> None:
         assert samv.can_answer(asked, samv.Response(0, 0, 0x41, b""))
 
 
+def test_card_without_a_photo_is_an_answer() -> None:
+    assert samv.can_answer(samv.READ_BASE, samv.Response(0, 0, 0x90, bytes(4 + 256)))
+    assert not samv.can_answer(samv.READ_BASE, samv.Response(0, 0, 0x90, bytes(4 * 70)))  # addresses, late
+
+
 def test_late_no_content_is_no_answer_to_find_or_select() -> None:
     no_content = samv.Response(0, 0, samv.NO_CONTENT, b"")
     assert not any(samv.can_answer(asked, no_content) for asked in (samv.FIND, samv.SELECT, samv.STATUS, samv.SAM_ID))
     assert samv.can_answer(samv.READ_ADDRESS, no_content)
+
+
+def test_what_stands_behind_a_frame_is_told_apart() -> None:
+    decoder = samv.Decoder()
+    decoder.feed(specimen.answer(0x80) + b"BM picture")
+    assert decoder.next_frame().sw3 == 0x80
+    assert decoder.rest() == b"BM picture"
+    decoder.clear()
+    assert len(decoder.rest()) == 0
 
 
 def test_lengths_must_account_for_every_byte() -> None:
@@ -144,6 +160,12 @@ def test_addresses_are_trimmed_and_blank_ones_dropped() -> None:
     assert samv.parse_addresses(b"".join(records)) == ["虚构路８号 甲", "虚构路９号"]
     raises(CardMalformed, samv.parse_addresses, records[0][:-1])
     raises(CardMalformed, samv.parse_addresses, b"")
+
+
+def test_address_with_half_a_character_refuses_them_all() -> None:
+    half = bytearray(specimen.utf16("虚构路８号", 35))
+    half[2:4] = b"\x00\xd8"
+    raises(CardMalformed, samv.parse_addresses, specimen.utf16("虚构路９号", 35) + half)
 
 
 def test_sam_id_is_printed_with_all_its_zeros() -> None:

@@ -5,9 +5,10 @@ import random
 import sys
 
 from harness import skip
-from terminal import mqtt, uplink
+from terminal import agent_messages, cbor, mqtt, uplink
 from terminal.errors import QueueError
 from terminal.queue import Record
+from terminal.signer import SoftwareSigner, sign1
 from terminal.uplink import Uplink
 
 HOST = "127.0.0.1"
@@ -15,8 +16,12 @@ DEADLINE_S = 20
 HEAD = "rnr/v1/demo/terminal-1"
 
 
+AGENT = SoftwareSigner(11)
+
+
 class Settings:
     def __init__(self, port: int) -> None:
+        self.agent_kid, self.agent_point, self.ueid = AGENT.kid, AGENT.point, b"\x01" + bytes(16)
         self.tenant, self.device = "demo", "terminal-1"
         self.broker_host, self.broker_port, self.broker_name = HOST, port, None
 
@@ -26,13 +31,11 @@ class Panel:
         self.shown = []
 
     def show(self, state: str, code: "str | None" = None, value: "int | None" = None) -> None:
-        self.shown.append(state)
+        if state != "waiting":
+            self.shown.append(state)
 
 
 class Hardware:
-    def __init__(self) -> None:
-        self.panel = Panel()
-
     async def network_up(self) -> None:
         pass
 
@@ -48,6 +51,12 @@ class Records:
 
     def pending(self, most: "int | None" = None) -> list:
         return list(range(1, len(self._tokens) + 1))[:most]
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def settle(self) -> None:
+        pass
 
     def read(self, seq: int) -> Record:
         token = self._tokens[seq - 1]
@@ -106,22 +115,38 @@ class Broker:
         return packet
 
 
-def play(serve, records: Records, is_over, **constants: float) -> tuple:
-    """Runs an uplink at a broker until `is_over(broker, hardware, orders)`; `constants` of uplink.py for this time."""
-    broker, hardware, orders = Broker(serve), Hardware(), []
+class Log:
+    """One statement to send, again until its receipt has come."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.receipts = []
+
+    async def statement(self) -> "bytes | None":
+        if self.receipts:
+            return None
+        self.sent += 1
+        return b"statement"
+
+    def take_receipt(self, sha256: bytes) -> bool:
+        self.receipts.append(sha256)
+        return sha256 == bytes(32)
+
+
+def play(serve, records: Records, is_over, log: "Log | None" = None, **constants: float) -> tuple:
+    """Runs an uplink at a broker until `is_over(broker, panel, orders)`; `constants` of uplink.py for this time."""
+    broker, panel, orders = Broker(serve), Panel(), []
 
     async def story() -> None:
         await broker.open()
-        link = Uplink(hardware, Settings(broker.port), records, None, orders.append, lambda ms=0: None)
+        link = Uplink(Hardware(), panel, Settings(broker.port), records, None, orders.append, lambda ms=0: None, log)
         running = asyncio.create_task(link.run())
-        while not is_over(broker, hardware, orders):
+        while not is_over(broker, panel, orders):
             assert not running.done(), "the uplink's task has ended"
             await asyncio.sleep(0.005)
-        running.cancel()
-        try:
-            await running
-        except asyncio.CancelledError:
-            pass  # as told
+        while not running.done():
+            running.cancel()  # and again: MicroPython's `wait_for` swallows one that comes as its time runs out
+            await asyncio.sleep(0.1)
         await broker.close()
 
     before = {name: getattr(uplink, name) for name in constants}
@@ -132,7 +157,7 @@ def play(serve, records: Records, is_over, **constants: float) -> tuple:
     finally:
         for name in before:
             setattr(uplink, name, before[name])
-    return broker, hardware, orders
+    return broker, panel, orders
 
 
 async def keep_reading(broker: Broker, reader, writer, decoder: mqtt.Decoder) -> None:
@@ -150,7 +175,7 @@ def test_no_byte_is_lost_while_the_timers_are_looked_at() -> None:
             await asyncio.sleep(0.001)
         await keep_reading(broker, reader, writer, decoder)
 
-    broker, _, orders = play(serve, Records(), lambda broker, hw, orders: len(orders) >= count, LOOK_S=0.002)
+    broker, _, orders = play(serve, Records(), lambda broker, panel, orders: len(orders) >= count, LOOK_S=0.002)
     assert broker.links == 1
     assert orders == [b"%d" % i for i in range(count)]
 
@@ -163,8 +188,8 @@ def test_broker_that_takes_nothing_ends_the_link() -> None:
         await asyncio.sleep(DEADLINE_S)
 
     records = Records(bytes(6_000_000))  # more than the buffers of both sockets
-    broker, hardware, _ = play(serve, records, lambda broker, hw, orders: broker.links >= 2, WRITE_TIMEOUT_S=0.1)
-    assert hardware.panel.shown[:2] == ["online", "offline"]
+    broker, panel, _ = play(serve, records, lambda broker, panel, orders: broker.links >= 2, WRITE_TIMEOUT_S=0.1)
+    assert panel.shown[:2] == ["online", "offline"]
 
 
 def test_broker_that_sends_no_whole_packet_counts_as_silent() -> None:
@@ -175,15 +200,15 @@ def test_broker_that_sends_no_whole_packet_counts_as_silent() -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    play(serve, Records(), lambda broker, hw, orders: broker.links >= 2, SILENCE_MS=200, LOOK_S=0.01)
+    play(serve, Records(), lambda broker, panel, orders: broker.links >= 2, SILENCE_MS=200, LOOK_S=0.01)
 
 
 def test_damaged_record_does_not_hold_up_the_others() -> None:
-    broker, hardware, _ = play(
-        keep_reading, Records(None, b"whole"), lambda broker, hw, orders: HEAD + "/up/evi" in broker.topics
+    broker, panel, _ = play(
+        keep_reading, Records(None, b"whole"), lambda broker, panel, orders: HEAD + "/up/evi" in broker.topics
     )
     assert broker.links == 1
-    assert hardware.panel.shown == ["online", "fault", "offline"]
+    assert panel.shown == ["online", "fault", "offline"]
 
 
 def test_terminal_is_offline_after_a_fault_of_any_kind() -> None:
@@ -191,12 +216,12 @@ def test_terminal_is_offline_after_a_fault_of_any_kind() -> None:
         def read(self, seq: int) -> Record:
             raise MemoryError
 
-    hardware = Hardware()
+    panel = Panel()
 
     async def story() -> None:
         broker = Broker(keep_reading)
         await broker.open()
-        link = Uplink(hardware, Settings(broker.port), Broken(b"t"), None, print, lambda ms=0: None)
+        link = Uplink(Hardware(), panel, Settings(broker.port), Broken(b"t"), None, print, lambda ms=0: None)
         try:
             await link.run()
         except MemoryError:
@@ -206,4 +231,33 @@ def test_terminal_is_offline_after_a_fault_of_any_kind() -> None:
         await broker.close()
 
     asyncio.run(asyncio.wait_for(story(), DEADLINE_S))
-    assert hardware.panel.shown == ["online", "offline"]
+    assert panel.shown == ["online", "offline"]
+
+
+def test_flight_log_goes_out_on_its_own_topic_after_the_evidence_and_hears_its_receipt() -> None:
+    log = Log()
+
+    async def serve(broker: Broker, reader, writer, decoder: mqtt.Decoder) -> None:
+        while HEAD + "/up/log" not in broker.topics:
+            await broker.packet(reader, decoder)
+        claims = {1: "agent", 6: 1, 7: b"", 256: b"\x01" + bytes(16), 265: agent_messages.RECEIPT_PROFILE}
+        claims.update({-70020: bytes(32), -70021: agent_messages.STORED})
+        receipt = await sign1(cbor.encode(claims), AGENT.kid, AGENT)
+        writer.write(mqtt.publish(HEAD + "/down/rcpt", receipt, 1))
+        await keep_reading(broker, reader, writer, decoder)
+
+    broker, panel, _ = play(serve, Records(b"token"), lambda broker, panel, orders: log.receipts, log=log)
+    assert log.receipts == [bytes(32)]
+    assert broker.topics[:3] == [HEAD + "/state", HEAD + "/up/evi", HEAD + "/up/log"]
+    assert "stored" not in panel.shown, "no record's"
+
+
+def test_evidence_that_is_sent_again_for_want_of_a_receipt_is_told() -> None:
+    _, panel, _ = play(
+        keep_reading,
+        Records(b"token"),
+        lambda broker, panel, orders: "evidence-resent" in panel.shown,
+        RECEIPT_TIMEOUT_MS=20,
+        LOOK_S=0.01,
+    )
+    assert panel.shown[:2] == ["online", "evidence-resent"]

@@ -14,9 +14,12 @@ import pytest
 from host_agent import attestation, keys, numbers
 from host_agent.attestation import DocumentType, Verdict
 from host_agent.errors import ConfigError, catalogue
+from host_agent.policy import FacePolicy
 from host_agent.registry import Registry
-from tests.host_agent.terminal_double import MSISDN, TerminalDouble, citizen_number, identity
+from tests.host_agent.terminal_double import MSISDN, TerminalDouble, citizen_number, document, identity
+from tools.backend.app import Signer
 from tools.backend.appraisal import Genuine, Trust, appraise
+from tools.backend.seal_keys import SealKeys
 from tools.backend.store import Books, Entry
 from tools.pki import authority
 
@@ -44,12 +47,15 @@ class Bench:
 
     def __init__(self, pki: Path, database: Path, is_production: bool = False) -> None:
         registry = Registry.load(pki / "registry.json")
-        self.trust = Trust(registry, keys.load_private(pki / "backend.seal.key.pem"), is_production)
+        seal_keys = SealKeys(keys.load_private(pki / "backend.seal.key.pem"))
+        self.trust = Trust(registry, seal_keys, is_production, FacePolicy())
         self.books = Books(database)
+        party = registry.backend
+        self.signer = Signer(party.id, party.sign.kid, keys.load_private(pki / "backend.sign.key.pem"))
 
     def enter(self, token: bytes) -> Entry:
         now = int(time.time())
-        return self.books.enter([appraise(token, now, self.trust)], now)[0]
+        return self.books.enter([appraise(token, now, self.trust)], now, self.signer.receipt)[0]
 
 
 @pytest.fixture
@@ -81,12 +87,13 @@ def test_a_registration_is_entered(bench, double):
 
 def test_the_books_hold_the_token_and_the_identity(bench, double, tmp_path):
     token = double.next_token(order_id="order-1")
-    bench.enter(token)
+    cti = bench.enter(token).cti
     with sqlite3.connect(tmp_path / "books.db") as books:
         assert books.execute("SELECT token FROM evidence").fetchall() == [(token,)]
-        assert books.execute("SELECT order_id, msisdn FROM registrations").fetchall() == [("order-1", MSISDN)]
-        row = books.execute("SELECT number, valid_to, additional_addresses, length(photo) FROM identities").fetchone()
-    assert row == (citizen_number(), "长期", '["测试新址"]', 1024)
+        assert books.execute("SELECT order_id FROM registrations").fetchall() == [("order-1",)]
+    content = bench.books.identity(cti)
+    assert (content["number"], content["valid_to"], content["msisdn"]) == (citizen_number(), "长期", MSISDN)
+    assert (content["additional_addresses"], len(content["photo"])) == (["测试新址"], 1024)
 
 
 def test_the_terminals_own_refusal_is_entered_with_its_code(bench, double):
@@ -143,6 +150,46 @@ def test_a_terminal_without_a_trusted_clock_is_taken(bench, double):
     claims[-70006] = [True, 1, None]
     claims[-70003][11] = [True, 0]
     assert bench.enter(double.sign(claims)).verdict is Verdict.STORED
+
+
+@pytest.mark.parametrize("document_type", [2, 3, 4])
+def test_every_other_document_is_entered_with_the_fields_it_has(bench, double, document_type):
+    entries = document(document_type)
+    claims = double.claims(person=entries)
+    claims[-70003][1] = document_type
+    entry = bench.enter(double.sign(claims))
+    assert entry.verdict is Verdict.STORED
+    columns = {3: "ethnicity", 5: "address", 7: "authority", 13: "english_name", 14: "nationality"}
+    columns |= {15: "travel_permit", 16: "issue_count", 17: "earlier_link"}
+    columns |= {18: "accepting_authority", 19: "card_version"}
+    content = bench.books.identity(entry.cti)
+    assert (content["document"], content["name"]) == (document_type, entries[1])
+    assert [content.get(name) for name in columns.values()] == [entries.get(number) for number in columns]
+
+
+def test_doubts_are_noted_in_the_books_and_refuse_nothing(bench, double):
+    entry = bench.enter(double.next_token(person=identity(e2=2, e3="57")))
+    assert entry.verdict is Verdict.STORED
+    assert bench.books.identity(entry.cti)["doubts"] == ["sex-parity", "ethnic-group-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("document_type", "change", "code"),
+    [
+        (2, {6: citizen_number()}, "number-invalid"),
+        (3, {6: "XXS110190010116"}, "number-invalid"),
+        (4, {6: citizen_number()}, "number-invalid"),
+        (3, {13: ""}, "identity-mismatch"),
+        (4, {13: ""}, "identity-mismatch"),
+        (2, {1: ""}, "identity-mismatch"),
+    ],
+    ids=str,
+)
+def test_other_documents_that_are_not_right_are_refused(bench, double, document_type, change, code):
+    birth = {4: "19900101"} if document_type == 2 and 6 in change else {}
+    claims = double.claims(person=document(document_type) | change | birth)
+    claims[-70003][1] = document_type
+    assert bench.enter(double.sign(claims)).code == code
 
 
 # --- what it refuses
@@ -318,11 +365,11 @@ def test_a_batch_is_entered_whole_or_not_at_all(bench, double):
     now = int(time.time())
     good, bad = (appraise(double.next_token(), now, bench.trust) for _ in range(2))
     assert isinstance(bad, Genuine) and bad.identity is not None
-    broken = replace(bad, identity=replace(bad.identity, name=object()))  # type: ignore[arg-type]
+    broken = replace(bad, token=object())  # type: ignore[arg-type]
     with pytest.raises(sqlite3.Error):
-        bench.books.enter([good, broken], now)
+        bench.books.enter([good, broken], now, bench.signer.receipt)
     assert bench.books.counts()["evidence"] == 0
-    assert bench.books.enter([good, bad], now)[1].verdict is Verdict.STORED
+    assert bench.books.enter([good, bad], now, bench.signer.receipt)[1].verdict is Verdict.STORED
 
 
 def test_the_database_is_for_its_owner_only(bench, tmp_path):

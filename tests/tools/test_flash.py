@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from tools.emulator.errors import FlashInvalid
-from tools.emulator.flash import FACTORY_BLANK, build_blank, build_image, firmware_files, read_file, read_files
+from tools.emulator.flash import (
+    FACTORY_BLANK,
+    ROM_BYTES,
+    SIZE_BYTES,
+    build_blank,
+    build_image,
+    read_file,
+    read_files,
+    write_rom,
+)
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 
@@ -18,7 +27,7 @@ def test_files_come_back_as_they_went_in(tmp_path: Path) -> None:
     files = {f"dir{i % 3}/deep/file{i}": rng.randbytes(rng.randrange(9000)) for i in range(30)} | {"empty": b""}
     image = tmp_path / "flash.img"
     build_image(image, files)
-    assert image.stat().st_size == 2 * 1024 * 1024
+    assert image.stat().st_size == SIZE_BYTES
     assert read_files(image) == files
     assert read_file(image, "dir1/deep/file1") == read_file(image, "/dir1/deep/file1") == files["dir1/deep/file1"]
 
@@ -65,16 +74,17 @@ def test_blank_image_is_erased_but_for_its_mark(tmp_path: Path) -> None:
 
 
 def test_mark_is_the_one_the_board_looks_for() -> None:
-    boot = FIRMWARE.parent / "tools" / "emulator" / "lib" / "board_boot.py"
+    boot = FIRMWARE.parent / "tools" / "emulator" / "lib" / "board_flash.py"
     assert f"FACTORY_BLANK = {FACTORY_BLANK!r}".replace("'", '"') in boot.read_text()
 
 
-def test_firmware_files_are_the_emulated_terminals() -> None:
-    files = firmware_files()
-    assert {"boot.py", "main.py", "hw.py", "terminal/__init__.py"} <= set(files)
-    assert files["boot.py"] == (FIRMWARE / "boot.py").read_bytes()
-    assert files["hw.py"] == (FIRMWARE / "boards" / "emulated" / "hw.py").read_bytes()
-    assert all(name.endswith(".py") for name in files)
+def test_rom_has_its_size_and_its_image_in_front(tmp_path: Path) -> None:
+    write_rom(tmp_path / "rom.img", b"image")
+    with (tmp_path / "rom.img").open("rb") as file:
+        assert file.read(6) == b"image\0"
+    assert (tmp_path / "rom.img").stat().st_size == ROM_BYTES
+    with pytest.raises(FlashInvalid, match="do not fit"):
+        write_rom(tmp_path / "rom.img", bytes(ROM_BYTES + 1))
 
 
 def test_image_is_readable_by_its_owner_only(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Synthetic people: readable as cards, valid by the rules of the number, nobody real."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from terminal import card as parser
@@ -100,19 +99,6 @@ def test_english_name_of_two_parts_has_its_space_where_they_meet() -> None:
     assert read.english_name == longest
     with pytest.raises(ValueError, match="24 bytes"):
         people.text_block(people.foreign_2023(DECK[0], longest + "A"))
-
-
-def test_masked_foreigner_without_a_chinese_name_shows_one_letter() -> None:
-    person = replace(people.foreign_2017(DECK[0]), name="")
-    name, number = people.masked(person)
-    assert (name, number) == ("S＊＊", "XXS1**********" + person.number[14:])
-
-
-def test_masked_person_shows_no_birth_date_and_one_character() -> None:
-    for person in DECK:
-        name, number = people.masked(person)
-        assert name == person.name[0] + "＊＊"
-        assert number == "1101**********" + person.number[-4:]
 
 
 def test_photo_has_the_wlt_header_and_nobody_on_it() -> None:

@@ -3,19 +3,17 @@
 import asyncio
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import serial
 from typer.testing import CliRunner
 
 from host_agent.errors import ShimingError
 from tests.tools.virtual_reader import VirtualReader
-from tools.emulator import people, scenario
-from tools.reader import cli, document
-from tools.reader.module import DriverFailed, Module, silence_ms, within
+from tools.emulator import people
+from tools.reader import cli
+from tools.reader.module import DriverFailed, Module, within
 from tools.reader.serial_stream import PortFailed, SerialStream
 
 SAM_ID = "05.01-20150101-0001234567-0123456789"
@@ -60,8 +58,8 @@ def test_read_is_masked_unless_asked_otherwise() -> None:
         assert result.exit_code == 0, result.output
         answer = json.loads(result.stdout)
         assert answer["document"] == "resident ID card"
-        assert answer["name"] == RESIDENT.name[0] + "**"
-        assert answer["number"] == RESIDENT.number[0] + "*" * 16 + RESIDENT.number[17]
+        assert answer["name"] == RESIDENT.name[0] + "＊＊"
+        assert answer["number"] == "＊＊＊" + RESIDENT.number[-4:]
         assert (answer["number_check"], answer["photo_bytes"]) == ("ok", 1024)
         for secret in (RESIDENT.name, RESIDENT.number, RESIDENT.birth, RESIDENT.address):
             assert secret not in result.output
@@ -142,19 +140,3 @@ def test_what_never_ends_is_ended() -> None:
         assert failed.value.code == "reader-timeout"
 
     asyncio.run(story())
-
-
-def test_driver_waits_long_enough_for_a_whole_answer_at_every_rate() -> None:
-    for baud in serial.Serial.BAUDRATES:
-        if 9600 <= baud <= 115200:
-            line_ms = 1295 * 10_000 / baud
-            assert 2 * (silence_ms(baud) + 1295 * 10_000 // 115200) >= 2 * line_ms + 190
-    assert silence_ms(115200) == 100
-
-
-@pytest.mark.parametrize("name", scenario.DOCUMENTS)
-def test_mask_hides_every_document(name: str) -> None:
-    person = scenario.DOCUMENTS[name](RESIDENT)
-    shown = document.mask_name(person.name) + document.mask_number(person.number)
-    assert person.birth[2:] not in shown
-    assert re.fullmatch(r".?\*\*.\*{13,16}.", shown)

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,48 @@ def test_lenient_module_finds_it_again() -> None:
     assert ask(reader, FIND, SELECT, BASE, FIND)[8:10] == "9f"
 
 
+def test_older_module_does_not_know_the_numbers() -> None:
+    reader = ready(numbers_unknown=True)
+    reader.place(CARD)
+    assert ask(reader, FIND, SELECT, BASE, NUMBERS) == status(0x21)
+
+
+def test_power_takes_its_state_away() -> None:
+    reader = ready()
+    reader.place(CARD)
+    ask(reader, FIND, SELECT, BASE)
+    reader.power(False)
+    assert reader.is_deaf
+    reader.power(True)
+    assert (reader.state, reader.is_deaf) == (State.POWERED, True)
+    reader.ready()
+    assert ask(reader, NUMBERS) == status(0x21)
+    assert ask(reader, FIND)[8:10] == "9f"  # the card has forgotten that it was read
+
+
+def test_hanging_module_is_mended_by_power_and_by_nothing_else() -> None:
+    reader = ready()
+    reader.hang(0x60)
+    assert ask(reader, STATUS) == ask(reader, RESET) == status(0x60)
+    reader.hang()
+    assert reader.is_deaf
+    reader.power_on()
+    reader.ready()
+    assert ask(reader, STATUS) == status(0x90)
+
+
+def test_other_rate_is_not_heard() -> None:
+    reader = SamReader(baud=57600, line_baud=lambda: rate)
+    reader.ready()
+    heard = {}
+    for rate in (115200, 57600, 9600, 0):
+        heard[rate] = not reader.is_deaf
+    assert heard == {115200: False, 57600: True, 9600: False, 0: False}
+    rate = 57600
+    assert ask(reader, "00036004 67") == status(0x90)
+    assert reader.is_deaf
+
+
 def test_card_lifted_between_the_steps() -> None:
     for steps, sw3 in (([FIND, SELECT], 0x81), ([FIND, SELECT, BASE], 0x41), ([FIND, SELECT, BASE, ADDRESSES], 0x41)):
         reader = ready()
@@ -205,6 +248,15 @@ def test_picture_follows_the_frame_of_the_read_only() -> None:
     assert ask(reader, FIND, SELECT) == ask(plain, FIND, SELECT)
     assert ask(reader, BASE) == ask(plain, BASE) + b"picture".hex()
     assert ask(reader, ADDRESSES) == ask(plain, ADDRESSES)
+
+
+def test_module_with_a_decoder_appends_the_picture_of_the_card() -> None:
+    reader, plain = SamReader(has_decoder=True), ready()
+    reader.ready()
+    for module in (reader, plain):
+        module.place(replace(CARD, picture=b"of this card"))
+        ask(module, FIND, SELECT)
+    assert ask(reader, BASE) == ask(plain, BASE) + b"of this card".hex()
 
 
 # --- the driver at the emulated reader
@@ -315,7 +367,7 @@ def test_card_on_a_strict_module_is_read_once_until_lifted() -> None:
             module.place(people.card(OTHER))
             data, _, _ = await reader.read_card(soon(), quiet)
             assert data.text == people.text_block(OTHER)
-            assert [entry.cmd for entry in server.log].count(0x30) == 4
+            assert [(entry.cmd, entry.para) for entry in server.log].count((0x30, 0x01)) == 2
 
     run(story)
 
