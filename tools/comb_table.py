@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 MODULE = Path(__file__).parents[1] / "firmware" / "terminal" / "p256_comb.py"
 TABLES = 2
 TEETH = 6
-COLUMNS = 22  # 2 * 6 * 22 = 264 bits, enough for the 257 of an odd scalar
+COLUMNS = 24  # 2 * 6 * 24 = 288 bits: those of a scalar and 31 to blind it
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 BYTES_PER_LINE = 16
 

@@ -1,7 +1,7 @@
 """NIST P-256: keys, ECDSA with RFC 6979 nonces, ECDH. A point is an (x, y) tuple of integers.
 
 Big-integer arithmetic is not constant in time. What is cheap is done: a scalar takes the same doublings and additions
-whatever its bits and its length, and signing masks the point it walks and the nonce it inverts.
+whatever its bits and its length, and signing blinds the nonce it walks, masks the point, and masks the nonce it inverts.
 """
 
 from terminal.errors import KeyInvalid
@@ -17,6 +17,7 @@ N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 _COMB_BITS = 2 * TEETH * COLUMNS
+_BLIND_BITS = 31  # k + r * n of any such r, made odd by another n, has no more bits than the comb
 _WINDOW_BITS = 4
 _WINDOW_TOP = 256  # a scalar has 257 bits once it is odd: digits at 0, 4 .. 256
 _combs = {}  # point -> its comb, of the keys that terminal.p256_known was told of
@@ -76,9 +77,7 @@ def ecdh(d: int, point: tuple[int, int]) -> bytes:
     """Returns the x-coordinate of d * point."""
     _check_private(d)
     _check_public(point)  # else an invalid-curve attack gets d piece by piece
-    steps = _plan(_WINDOW_TOP + 1)
-    _plan_point(steps, d, point)
-    return _affine(_walk(steps))[0].to_bytes(32, "big")
+    return _affine(_walk(_plan_any(d, point)))[0].to_bytes(32, "big")
 
 
 def sign(d: int, digest: bytes, extra: bytes = b"") -> bytes:
@@ -96,18 +95,19 @@ def sign(d: int, digest: bytes, extra: bytes = b"") -> bytes:
         value = hmac_sha256(key, value)
         k = int.from_bytes(value, "big")
         if 0 < k < N:
-            # As secret as k and independent of it: RFC 6979 never asks this key for value || 02.
+            # As secret as k and independent of it: RFC 6979 never asks this key for value || 02 or value || 03.
             mask = int.from_bytes(hmac_sha256(key, value + b"\x02"), "big") % N or 1
-            r, s = _sign_with(d, e, k, mask)
+            blind = int.from_bytes(hmac_sha256(key, value + b"\x03"), "big") >> (256 - _BLIND_BITS)
+            r, s = _sign_with(d, e, k, mask, blind)
             if r and s:
                 return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         key = hmac_sha256(key, value + b"\x00")
         value = hmac_sha256(key, value)
 
 
-def _sign_with(d: int, e: int, k: int, mask: int) -> tuple[int, int]:
+def _sign_with(d: int, e: int, k: int, mask: int, blind: int) -> tuple[int, int]:
     steps = _plan(COLUMNS)
-    _plan_base(steps, k)
+    _plan_base(steps, k + blind * N)
     r = _affine(_walk(steps, mask))[0] % N
     s = _inverse(k * mask % N, N) * (mask * e + mask * r % N * d) % N
     return r, s
@@ -121,13 +121,7 @@ def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
     if not (0 < r < N and 0 < s < N):
         return False
     w = _inverse(s, N)
-    comb = _combs.get(point)
-    if comb:
-        steps = _plan(COLUMNS)
-        _plan_comb(steps, r * w % N, comb)
-    else:
-        steps = _plan(_WINDOW_TOP + 1)
-        _plan_point(steps, r * w % N, point)
+    steps = _plan_any(r * w % N, point)
     _plan_base(steps, int.from_bytes(digest, "big") * w % N)
     x, _, z = _walk(steps)
     # x / z^2, taken modulo n, is r: without the inversion, and for both numbers below P that are r modulo n
@@ -153,13 +147,24 @@ def _signs(k: int, size_bits: int) -> int:
     return k >> 1 | 1 << (size_bits - 1)
 
 
+def _plan_any(k: int, point: tuple[int, int]) -> list:
+    """Returns a plan of k * point: with its comb, if it is known."""
+    comb = _combs.get(point)
+    steps = _plan(COLUMNS if comb else _WINDOW_TOP + 1)
+    if comb:
+        _plan_comb(steps, k, comb)
+    else:
+        _plan_point(steps, k, point)
+    return steps
+
+
 def _plan_base(steps: list, k: int) -> None:
     """Adds k * G."""
     _plan_comb(steps, k, POINTS)
 
 
 def _plan_comb(steps: list, k: int, comb: "bytes | bytearray") -> None:
-    """Adds k times the comb's point: two tables, each for one half of the rows (12 rows of 22 bits)."""
+    """Adds k times the comb's point: two tables, each for one half of the rows (12 rows of 24 bits)."""
     signs = f"{_signs(k, _COMB_BITS):0{_COMB_BITS}b}"
     rows = [signs[i : i + COLUMNS] for i in range(0, _COMB_BITS, COLUMNS)]
     for step in range(COLUMNS):

@@ -1,11 +1,12 @@
-"""A comb for a key that signs often, as terminal.p256_comb is one for the base point."""
+"""A comb for a key that is met often, as terminal.p256_comb is one for the base point."""
 
 from terminal.p256 import P, _add, _affine_all, _check_public, _comb_point, _combs, _double
 from terminal.p256_comb import COLUMNS, POINTS, TEETH
 
 
 def remember(point: tuple[int, int]) -> None:
-    """From now on `verify` is more than twice as fast with this key. Takes 4 KB, and the time of two verifications."""
+    """From now on `verify` and `ecdh` take less than half the time with this key. Takes 4 KB, and the time of two
+    verifications."""
     if point not in _combs:
         _check_public(point)
         _combs[point] = comb(point)

@@ -1,22 +1,31 @@
-"""Signers of the terminal: something with `kid`, `point`, and `sign_digest`, which may take its time; signing with one.
+"""Signers of the terminal: something with `kid`, `point`, `custody`, and `sign_digest`, which may take its time; signing
+with one.
 
-A SoftwareSigner's key lies in flash. Whoever opens the case can have it, so it is labelled as a software key wherever
-keys are listed; a secure element takes its place on boards that have one.
+A SoftwareSigner's key lies in flash. Whoever opens the case can have it, so every claim says which kind of key has
+signed it; a secure element (terminal.element_signer) takes its place on boards that have one.
 """
 
+from os import urandom
+
 from terminal import cose, p256
-from terminal.errors import KeyInvalid
+from terminal.errors import KeyInvalid, SignatureInvalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     class Signer(Protocol):
+        @property
+        def custody(self) -> int: ...
         @property
         def kid(self) -> bytes: ...
         @property
         def point(self) -> tuple[int, int]: ...
         async def sign_digest(self, __digest: bytes) -> bytes: ...
+
+
+IN_FLASH, IN_ELEMENT = 1, 2  # custody of the key: PROTOCOL.md section 3
 
 
 async def sign1(
@@ -28,17 +37,26 @@ async def sign1(
 
 
 class SoftwareSigner:
-    def __init__(self, d: int) -> None:
+    """`random(n)` gives n bytes that hedge each nonce (RFC 6979 section 3.6); none make it the RFC's own."""
+
+    custody = IN_FLASH
+
+    def __init__(self, d: int, random: "Callable[[int], bytes]" = urandom) -> None:
         self._d = d
+        self._random = random
         self.point = p256.public_key(d)
         self.kid = cose.key_id(self.point)
 
     @classmethod
-    def from_bytes(cls, raw: bytes) -> "SoftwareSigner":
+    def from_bytes(cls, raw: bytes, random: "Callable[[int], bytes]" = urandom) -> "SoftwareSigner":
         """Takes the 32 bytes of the private key."""
         if len(raw) != 32:
             raise KeyInvalid("private key not of 32 bytes")
-        return cls(int.from_bytes(raw, "big"))
+        return cls(int.from_bytes(raw, "big"), random)
 
     async def sign_digest(self, digest: bytes) -> bytes:
-        return p256.sign(self._d, digest)
+        """Releases nothing that does not verify: a signature spoilt by a fault could give the key away."""
+        signature = p256.sign(self._d, digest, self._random(32))
+        if not p256.verify(self.point, digest, signature):
+            raise SignatureInvalid("our own")
+        return signature

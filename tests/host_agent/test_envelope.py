@@ -17,6 +17,10 @@ PAYLOAD = cbor.encode({6: 1767225600})
 TOKEN = envelope.sign(PAYLOAD, KID, KEY, "application/eat+cwt")
 
 
+def unhedged(_: int) -> bytes:
+    return b""
+
+
 def refusal(token: bytes) -> str:
     with pytest.raises(TokenRefused) as caught:
         envelope.verify(envelope.parse(token), KEY.public_key())
@@ -40,7 +44,7 @@ def test_what_we_sign_verifies():
 
 
 def test_the_terminal_makes_the_same_token_and_reads_ours():
-    assert at_once(sign1(PAYLOAD, KID, SoftwareSigner(D), "application/eat+cwt")) == TOKEN
+    assert at_once(sign1(PAYLOAD, KID, SoftwareSigner(D, unhedged), "application/eat+cwt")) == TOKEN
     payload, _ = cose.verify1(TOKEN, lambda kid: SoftwareSigner(D).point if kid == KID else None)
     assert payload == PAYLOAD
 

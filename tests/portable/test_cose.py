@@ -3,7 +3,7 @@
 import asyncio
 from hashlib import sha256
 
-from harness import own, raises, signed1
+from harness import own, raises, signed1, unhedged
 from terminal import cbor, cose, p256
 from terminal.errors import CborError, CoseError, KeyInvalid, SealInvalid, SignatureInvalid, TerminalError
 from terminal.signer import SoftwareSigner
@@ -14,7 +14,7 @@ TYP = "application/eat+cwt"
 class Example:
     def __init__(self) -> None:
         case = own("cose.json")
-        self.signer = SoftwareSigner.from_bytes(bytes.fromhex(case["terminal_d"]))
+        self.signer = SoftwareSigner.from_bytes(bytes.fromhex(case["terminal_d"]), unhedged)
         self.thumbprint = bytes.fromhex(case["terminal_thumbprint"])
         self.backend_d = int(case["backend_d"], 16)
         self.backend = p256.public_key(self.backend_d)
@@ -63,6 +63,21 @@ def test_key_id_is_the_start_of_the_thumbprint():
     example = Example()
     assert cose.key_thumbprint(example.signer.point) == example.thumbprint
     assert example.signer.kid == cose.key_id(example.signer.point) == example.thumbprint[:8]
+
+
+def test_signer_hedges_its_nonces():
+    signer = SoftwareSigner(5)
+    digest = bytes(range(32))
+    first, second = [asyncio.run(signer.sign_digest(digest)) for _ in range(2)]
+    assert first[:32] != second[:32]
+    assert p256.verify(signer.point, digest, first)
+    assert p256.verify(signer.point, digest, second)
+
+
+def test_signer_releases_no_signature_that_a_fault_has_spoilt():
+    signer = SoftwareSigner(5)
+    signer._d = 7  # as if a bit of the key had flipped
+    raises(SignatureInvalid, asyncio.run, signer.sign_digest(bytes(32)))
 
 
 def test_signer_refuses_private_keys_that_are_none():

@@ -56,11 +56,11 @@ def test_a_hedged_signature_is_another_one_and_fits():
     assert p256.verify(p256.public_key(D), DIGEST, signature)
 
 
-def test_the_mask_changes_the_way_but_not_the_signature():
-    k = D * D % p256.N
-    expected = p256._sign_with(D, 5, k, 1)
-    for mask in (2, 3, p256.N - 1, D):
-        assert p256._sign_with(D, 5, k, mask) == expected, mask
+def test_mask_and_blind_change_the_way_but_not_the_signature():
+    for k in (D * D % p256.N, 1, p256.N - 1):
+        expected = p256._sign_with(D, 5, k, 1, 0)
+        for mask, blind in ((2, 0), (3, 1), (p256.N - 1, 2**31 - 1), (D, 2**31 - 2)):
+            assert p256._sign_with(D, 5, k, mask, blind) == expected, (k, mask, blind)
 
 
 def test_digests_around_the_order_are_signed_alike_and_verified():
@@ -176,9 +176,11 @@ def test_key_that_is_remembered_verifies_as_before() -> None:
         point = p256.public_key(d)
         digest = sha256(b"message %d" % i).digest()
         signature = p256.sign(d, digest)
+        shared_secret = p256.ecdh(D, point)
         p256_known.remember(point)
         assert p256.verify(point, digest, signature)
         assert not p256.verify(point, sha256(b"other").digest(), signature)
+        assert p256.ecdh(D, point) == shared_secret
         for at in (0, 31, 32, 63):
             changed = bytearray(signature)
             changed[at] ^= 1
