@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from host_agent.attestation import Verdict
 from tests.host_agent.rig import SHIMING, Client, Part, Rig, wait_until
 from tests.host_agent.shop import Shop
 from tests.host_agent.terminal_double import identity
+from tools.demo.process import free_ports
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 NOT_AUTHORISED = 0x87
@@ -24,17 +24,12 @@ needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not
 brokers = pytest.mark.parametrize("kind", ["embedded", "alone", pytest.param("mosquitto", marks=needs_mosquitto)])
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 def start_broker(rig: Rig, kind: str) -> Part | None:
     """Of the given kind, with the agent configured for it; the port stays the same from start to start."""
     if kind == "embedded":
         return None
     if rig.settings["broker"]["port"] == 0:
-        rig.settings["broker"] |= {"embedded": False, "port": free_port()}
+        rig.settings["broker"] |= {"embedded": False, "port": free_ports(1)[0]}
     config = rig.write_config()
     if kind == "alone":
         return rig.start(*SHIMING, "agent", "broker", "--config", str(config), "--json")

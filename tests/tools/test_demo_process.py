@@ -1,6 +1,8 @@
 """The demo's parts: started, killed, stopped, and what is said of one that cannot run."""
 
 import asyncio
+import socket
+import subprocess
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tools.demo.process import PartFailed, Process, free_ports
+from tools.demo.process import SERVER_PORTS, PartFailed, Process, free_ports
 
 READY = "print('{\"ready\": true}', flush=True)"
 SERVES = f"import time; {READY}; time.sleep(600)"
@@ -107,6 +109,29 @@ def test_stop_in_the_pause_before_a_restart_starts_nothing(tmp_path: Path) -> No
     story(steps())
 
 
-def test_free_ports_are_different_ones() -> None:
+def test_free_ports_are_different_ones_and_free() -> None:
     ports = free_ports(50)
     assert len(set(ports)) == 50
+    for port in ports:
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_free_ports_are_none_that_the_system_gives_to_connections() -> None:
+    settings = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if not settings.exists():
+        pytest.skip("Linux tells its range, others do not")
+    lowest = int(settings.read_text().split()[0])
+    assert max(SERVER_PORTS) < lowest
+
+
+def test_free_ports_of_another_process_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = free_ports(2)
+    script = (
+        "import sys; from tools.demo import process\n"
+        "process.SERVER_PORTS = range(int(sys.argv[1]), int(sys.argv[1]) + 1)\n"
+        "try: process.free_ports(1)\n"
+        "except process.PartFailed: print('none')"
+    )
+    for port in found:
+        asked = subprocess.run([sys.executable, "-c", script, str(port)], capture_output=True, text=True, check=True)
+        assert asked.stdout == "none\n"

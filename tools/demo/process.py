@@ -1,9 +1,9 @@
 """A part of the demo that is a process of its own, and is started again when it dies, as a service manager would do."""
 
 import asyncio
-import contextlib
 import ctypes
 import json
+import random
 import signal
 import socket
 import sys
@@ -18,6 +18,9 @@ STOP_S = 15
 RESTART_S = 0.2
 PROBE_S = 0.05
 
+SERVER_PORTS = range(20_000, 32_000)
+
+_claims: list[socket.socket] = []  # held until the end
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -134,12 +137,26 @@ class Process:
 
 
 def free_ports(count: int) -> list[int]:
-    """On loopback; free at this moment, and different: each is held until all are found."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """On loopback; free now, and nobody else's until this process ends.
+
+    Below the ports that the system gives to outgoing connections: one of those could take a server's place while it is
+    being started, or started again. Other processes that ask here are kept off by a UDP socket on the same number.
+    """
+    found: list[int] = []
+    for port in random.sample(SERVER_PORTS, len(SERVER_PORTS)):
+        if len(found) == count:
+            return found
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        found.append(port)
+    raise PartFailed("no free port on this machine")
 
 
 def _is_ready_line(line: bytes) -> bool:
