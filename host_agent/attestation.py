@@ -20,7 +20,7 @@ EVIDENCE_TYP = "application/eat+cwt"
 ISS, EXP, IAT, CTI, NONCE = 1, 4, 6, 7, 10
 UEID, OEMID, HWMODEL, HWVERSION, OEMBOOT, DBGSTAT = 256, 258, 259, 260, 262, 263
 PROFILE, BOOTCOUNT, BOOTSEED, SWNAME, SWVERSION = 265, 267, 268, 270, 271
-SEQ, PREV, RESULTS, IDENTITY, CLOCK = -70001, -70002, -70003, -70004, -70006
+SEQ, PREV, RESULTS, IDENTITY, CLOCK, CUSTODY = -70001, -70002, -70003, -70004, -70006, -70008
 ORDER_ID, MSISDN, CHANNEL = -70010, -70011, -70012
 TOKEN_SHA256, VERDICT, REASON = -70020, -70021, -70022
 
@@ -57,6 +57,13 @@ class ClockSource(IntEnum):
     LAST_GOOD = 2
     NETWORK = 3
     AUTHENTICATED = 4
+
+
+class Custody(IntEnum):
+    """Where the key that signs is kept."""
+
+    SOFTWARE = 1
+    ELEMENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,7 @@ class Evidence:
     results: Results
     identity: bytes | None
     clock: Clock
+    custody: Custody
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,7 @@ def parse_evidence(payload: bytes, profile: str = EVIDENCE_PROFILE) -> Evidence:
         results=results,
         identity=identity,
         clock=_parse_clock(claims),
+        custody=_parse_custody(claims),
     )
 
 
@@ -258,6 +267,13 @@ def _parse_clock(claims: dict[Any, Any]) -> Clock:
         ):
             return Clock(was_offline, ClockSource(source), uncertainty)
     raise typed.malformed("the clock claim has a wrong shape")
+
+
+def _parse_custody(claims: dict[Any, Any]) -> Custody:
+    custody = typed.uint(claims, CUSTODY)
+    if custody not in list(Custody):
+        raise typed.malformed("unknown custody of the key")
+    return Custody(custody)
 
 
 def _claims(payload: bytes, profile: str) -> dict[Any, Any]:

@@ -120,6 +120,8 @@ def _device_code(evidence: Evidence, device: Device, context: Context) -> str | 
 
 def _key_code(evidence: Evidence, context: Context) -> str | None:
     """A stolen old key can put any time into its claims, but it cannot answer an order made after the key's end."""
+    if evidence.custody != context.key.custody:
+        return "custody-mismatch"
     signed_at = evidence.iat if evidence.clock.source >= ClockSource.NETWORK else context.received_at
     earliest = context.order.iat if context.order is not None else signed_at
     is_over = context.key.valid_to is not None and max(signed_at, earliest) > context.key.valid_to + SKEW_S

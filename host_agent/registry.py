@@ -13,10 +13,12 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from host_agent import history, keys, rotation
+from host_agent.attestation import Custody
 from host_agent.errors import ConfigError, TokenRefused
 from host_agent.history import Change, Head, HistoryInvalid, Signers, Status
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,32}")
+_CUSTODY = {"software": Custody.SOFTWARE, "element": Custody.ELEMENT}
 HISTORY_NAME = "registry.history"
 
 
@@ -61,6 +63,7 @@ class DeviceKey:
 
     kid: bytes
     public_key: ec.EllipticCurvePublicKey
+    custody: Custody
     valid_from: int = 0
     valid_to: int | None = None
 
@@ -170,7 +173,8 @@ def changed(device: Device, change: Change, registry: Registry) -> Device:
     if new.kid in registry.by_kid:
         raise TokenRefused("rotation-invalid", "the new key is registered already")
     ended = replace(newest, valid_to=new.old_ends)
-    return replace(device, keys=(*device.keys[:-1], ended, DeviceKey(new.kid, new.public_key, new.valid_from)))
+    begun = DeviceKey(new.kid, new.public_key, newest.custody, new.valid_from)  # made where the old one was
+    return replace(device, keys=(*device.keys[:-1], ended, begun))
 
 
 def _look(path: Path) -> tuple[object, ...]:
@@ -208,11 +212,14 @@ def _read_device(table: "_Table") -> Device:
     status = table.text("status")
     if status not in list(Status):
         table.refuse("status", "must be one of " + ", ".join(Status))
+    custody = table.text("custody")
+    if custody not in _CUSTODY:
+        table.refuse("custody", "must be one of " + ", ".join(_CUSTODY))
     return Device(
         id=table.identifier("id"),
         tenant=table.identifier("tenant"),
         ueid=table.hex("ueid", 17),
-        keys=(DeviceKey(key.kid, key.public_key),),
+        keys=(DeviceKey(key.kid, key.public_key, _CUSTODY[custody]),),
         channel=table.text("channel"),
         status=Status(status),
     )

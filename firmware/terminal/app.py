@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from terminal.card_picture import CardPicture
     from terminal.face_step import FaceStep
     from terminal.hardware import Beat, Clock, Hardware
+    from terminal.signer import Signer
 
 DEBUG_ENABLED = 0  # EAT dbgstat: the REPL of this build is open
 LARGE_HEAP_BYTES = 393_216
@@ -45,14 +46,14 @@ async def run(hw: "Hardware") -> None:
     await panel.settle()
     try:
         config = settings.load()
-        secrets = settings.load_secrets()
-        signer = SoftwareSigner.from_bytes(secrets.attest_key)
+        secrets = settings.load_secrets(config.custody)
+        signer = await _signer(hw, config, secrets)
         context = _tls_context(secrets)
         if gc.mem_alloc() + gc.mem_free() >= LARGE_HEAP_BYTES:
-            from terminal import p256_known  # 10 KB, for receipts checked and identities sealed in half the time
+            from terminal import p256_known  # 14 KB, for receipts checked and identities sealed in half the time
 
-            p256_known.remember(config.agent_point)
-            p256_known.remember(config.backend_point)
+            for point in (config.agent_point, config.backend_point, signer.point):
+                p256_known.remember(point)
         queue = Queue()
         queue.open()
         counter_beat = supervisor.beat_of("counter")
@@ -99,6 +100,17 @@ async def serve(panel: Panel, clock: "Clock", orders: Orders, station: Station, 
         except QueueError as error:
             panel.show("fault", error.code)
             raise
+
+
+async def _signer(hw: "Hardware", config: settings.Config, secrets: settings.Secrets) -> "Signer":
+    """Raises TerminalError."""
+    if config.custody == "software":
+        return SoftwareSigner.from_bytes(secrets.attest_key, hw.random)
+    if hw.element is None:
+        raise ConfigInvalid("custody: this board has no secure element")
+    from terminal.element_signer import ElementSigner
+
+    return await ElementSigner.open(hw.element, hw.element_slot)
 
 
 def _flight_log(hw: "Hardware", boot: Boot) -> FlightLog:

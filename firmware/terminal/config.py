@@ -31,12 +31,13 @@ Config = namedtuple(
         "backend_point",  # (x, y): identity data is sealed to it
         "face",  # what a registration must have: "match" with the card's picture, "live", or "none"
         "language",  # of the screen until somebody presses the button: "zh" or "en"
+        "custody",  # of the attestation key: "software", which lies on flash, or "element"
     ),
 )
 
 Secrets = namedtuple("Secrets", ("ca", "tls_cert", "tls_key", "attest_key"))
 
-# In the order of Secrets.
+# In the order of Secrets. With a secure element there is no last one.
 SECRET_FILES = ("/secret/ca.der", "/secret/tls.cert.der", "/secret/tls.key.der", "/secret/attest.key")
 
 
@@ -65,6 +66,9 @@ def parse(raw: dict) -> Config:
     language = raw.get("language", "zh")
     if language not in ("zh", "en"):
         raise ConfigInvalid("language: zh or en")
+    custody = raw.get("custody", "software")
+    if custody not in ("software", "element"):
+        raise ConfigInvalid("custody: software or element")
     return Config(
         device,
         tenant,
@@ -82,6 +86,7 @@ def parse(raw: dict) -> Config:
         backend_point,
         face,
         language,
+        custody,
     )
 
 
@@ -94,10 +99,13 @@ def fingerprint(path: str = "/config.json") -> str:
         return "missing"
 
 
-def load_secrets() -> Secrets:
+def load_secrets(custody: str) -> Secrets:
     """Raises ConfigInvalid naming the file; never its content."""
     found = []
     for path in SECRET_FILES:
+        if custody == "element" and path == SECRET_FILES[-1]:
+            found.append(b"")
+            break
         try:
             with open(path, "rb") as file:
                 found.append(file.read())

@@ -2,16 +2,11 @@
 
 from terminal import cose, p256
 from terminal.errors import TerminalError
+from terminal.signer import IN_ELEMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Element(Protocol):
-        """Raises OSError, which may have a `code`."""
-
-        async def public_key(self, slot: int) -> bytes: ...  # x and y
-        async def sign(self, slot: int, digest: bytes) -> bytes: ...  # r and s
+    from terminal.hardware import Element
 
 
 ATTEMPTS = 2  # a second, since a customer is waiting; the element itself has tried what it can
@@ -22,6 +17,8 @@ class ElementFault(TerminalError):
 
 
 class ElementSigner:
+    custody = IN_ELEMENT
+
     def __init__(self, element: "Element", slot: int, point: tuple[int, int]) -> None:
         self._element = element
         self._slot = slot

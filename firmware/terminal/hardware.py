@@ -47,6 +47,12 @@ if TYPE_CHECKING:
         async def take(self) -> "tuple[int, int, bytearray | memoryview]": ...
         def stop(self) -> None: ...  # off, its buffers overwritten
 
+    class Element(Protocol):
+        """A secure element. Raises OSError, which may have a `code`."""
+
+        async def public_key(self, slot: int) -> bytes: ...  # x and y
+        async def sign(self, slot: int, digest: bytes) -> bytes: ...  # r and s
+
     class Panel(Protocol):
         """Screen, light and sound, as the application sees them. Never blocks, never raises."""
 
@@ -78,6 +84,10 @@ if TYPE_CHECKING:
         def camera(self) -> "Camera | None": ...
         @property
         def models(self) -> str: ...  # the folder of the nets, "/rom/models"; only with a camera
+        @property
+        def element(self) -> "Element | None": ...
+        @property
+        def element_slot(self) -> int: ...  # of the attestation key; only with an element
         @property
         def watchdog(self) -> Watchdog: ...
         @property

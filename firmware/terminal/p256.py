@@ -1,7 +1,7 @@
 """NIST P-256: keys, ECDSA with RFC 6979 nonces, ECDH. A point is an (x, y) tuple of integers.
 
 Big-integer arithmetic is not constant in time. What is cheap is done: a scalar takes the same doublings and additions
-whatever its bits and its length, and signing blinds the nonce it walks, masks the point, and masks the nonce it inverts.
+whatever its bits and its length; signing blinds the nonce it walks, and masks the point and the nonce it inverts.
 """
 
 from terminal.errors import KeyInvalid

@@ -186,5 +186,8 @@ class Session:
         trust = claim.Clock(not self._uplink.is_online, clock.source, uncertainty_s)
         age_ms = read.elapsed_ms() if read else None
         found = claim.results(order, self._station.sam_id, reading, age_ms, face, reason)
-        payload = claim.evidence(config, self._boot, trust, order, clock.now(), cti, chain, found, sealed)
-        return await sign1(payload, self._signer.kid, self._signer, claim.MEDIA_TYPE)
+        signer = self._signer
+        payload = claim.evidence(
+            config, self._boot, trust, order, clock.now(), cti, chain, found, sealed, signer.custody
+        )
+        return await sign1(payload, signer.kid, signer, claim.MEDIA_TYPE)

@@ -1,5 +1,4 @@
-"""Signers of the terminal: something with `kid`, `point`, `custody`, and `sign_digest`, which may take its time; signing
-with one.
+"""Signers of the terminal: `kid`, `point`, the key's `custody`, `sign_digest`, which may take its time; and signing.
 
 A SoftwareSigner's key lies in flash. Whoever opens the case can have it, so every claim says which kind of key has
 signed it; a secure element (terminal.element_signer) takes its place on boards that have one.

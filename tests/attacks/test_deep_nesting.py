@@ -10,6 +10,8 @@ ATTACK = Attack(
     check="host_agent/cbor.py:_ordered",
 )
 
+UNKNOWN = b"\x3a\x00\x01\x11\xd2"  # claim -70099, after all others in order
+
 
 def nested(depth: int) -> bytes:
     return b"\x81" * depth + b"\x00"
@@ -18,7 +20,7 @@ def nested(depth: int) -> bytes:
 def test_deep_nesting(bench: Bench) -> None:
     payload = cbor.encode(bench.claims())
     for depth in (16, 17, 4000):
-        deep = bytes([payload[0] + 1]) + payload[1:] + b"\x3a\x00\x01\x11\x77" + nested(depth)  # claim -70008
+        deep = bytes([payload[0] + 1]) + payload[1:] + UNKNOWN + nested(depth)
         assert bench.both_say(bench.assemble(deep)) == {ATTACK.code}, depth
-    shallow = bytes([payload[0] + 1]) + payload[1:] + b"\x3a\x00\x01\x11\x77" + nested(8)
+    shallow = bytes([payload[0] + 1]) + payload[1:] + UNKNOWN + nested(8)
     assert bench.agent_says(bench.assemble(shallow)) == STORED

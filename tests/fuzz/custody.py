@@ -3,6 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from host_agent import bundle, envelope, history, keys, rotation
+from host_agent.attestation import Custody
 from host_agent.custody import Objects
 from host_agent.errors import TokenRefused
 from host_agent.history import Status
@@ -102,7 +103,7 @@ def _sign(payload: bytes) -> bytes:
 
 
 def _trust() -> Registry:
-    device = Device("t-1", "demo", wire.UEID, (DeviceKey(_KID, _PUBLIC),), "CH-1", Status.ACTIVE)
+    device = Device("t-1", "demo", wire.UEID, (DeviceKey(_KID, _PUBLIC, Custody.SOFTWARE),), "CH-1", Status.ACTIVE)
     own = Key(_KID, _PUBLIC)
     agent, backend = Agent("agent", _KID, _PUBLIC), Backend("backend", own, own)
     return Registry(True, "demo", agent, backend, {"t-1": device}, {_KID: device})

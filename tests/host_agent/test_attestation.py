@@ -54,6 +54,7 @@ def claims(**changes: Any) -> dict[int, Any]:
         -70003: results(),
         -70004: b"sealed",
         -70006: [False, 3, 2],
+        -70008: 1,
     }
     return _changed(base, changes, "c")
 
@@ -158,6 +159,10 @@ def test_a_missing_result_is_refused(key):
         {"c_70006": [False, True, 2]},
         {"c_70006": [False, 3, -1]},
         {"c_70006": [False, 3, 2, 0]},
+        {"c_70008": 0},
+        {"c_70008": 3},
+        {"c_70008": True},
+        {"c_70008": None},
         {"c_70004": MISSING},
     ],
     ids=str,

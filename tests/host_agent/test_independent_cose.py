@@ -48,7 +48,7 @@ def token() -> bytes:
     context = claim.seal_context(UEID, CTI, SEQ)
     sealed = cose.seal(plaintext, BACKEND.kid, BACKEND.point, context, os.urandom)
     boot, clock = claim.Boot(1, bytes(8), False, 0), claim.Clock(False, 3, 2)
-    payload = claim.evidence(config, boot, clock, order, 1767225650, CTI, (SEQ, b"\x01" * 32), found, sealed)
+    payload = claim.evidence(config, boot, clock, order, 1767225650, CTI, (SEQ, b"\x01" * 32), found, sealed, 1)
     return at_once(sign1(payload, TERMINAL.kid, TERMINAL, claim.MEDIA_TYPE))
 
 

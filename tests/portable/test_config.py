@@ -78,6 +78,7 @@ def test_wrong_value_is_named() -> None:
         ("tenant", "demo/#"),
         ("ueid", "01" * 16),
         ("oemid", "zz" * 16),
+        ("custody", "vault"),
         ("broker.port", 0),
         ("broker.port", "8883"),
         ("agent.kid", ""),

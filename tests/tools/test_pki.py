@@ -124,6 +124,7 @@ def test_a_devices_keys_and_registry_entry_belong_together(folder):
         assert entry is not None and (entry.tenant, entry.channel) == ("shop", "CH-7")
         assert told == {
             "id": device_id, "tenant": "shop", "ueid": entry.ueid.hex(), "channel": "CH-7", "kid": entry.kid.hex(),
+            "custody": "software",
         }  # fmt: skip
         assert SoftwareSigner.from_bytes((files / "attest.key").read_bytes()).kid == entry.kid
         tls_key = serialization.load_der_private_key((files / "tls.key.der").read_bytes(), None)

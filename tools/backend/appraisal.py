@@ -68,6 +68,8 @@ def appraise(token: bytes, now: int, trust: Trust) -> Genuine | Rejected:
         evidence = attestation.parse_evidence(signed.payload)
         cti = evidence.cti
         _check_terminal(evidence, device, now, trust.is_production)
+        if evidence.custody != key.custody:
+            raise TokenRefused("custody-mismatch")
         if not key.is_valid_at(evidence.iat if _has_trusted_clock(evidence) else now):
             raise TokenRefused("key-not-valid")
         if code := firmware_code(evidence, trust.firmware) or face_code(evidence.results, trust.face):

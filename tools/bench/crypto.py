@@ -1,7 +1,7 @@
 """How long the terminal's cryptography takes under MicroPython: `python -m tools.bench.crypto`.
 
 The baseline is the `cryptography` package (OpenSSL) on the same machine. Medians of single calls. `sign-verified` is a
-signature as the terminal releases it: hedged, blinded, and verified. `-known`, and it: with the comb of a key that is met often.
+signature as the terminal releases it: hedged, blinded and verified. It and `-known`: with the comb of a key.
 """
 
 import argparse

@@ -6,20 +6,23 @@ import json
 import shutil
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+from drivers.atecc608_config import ATTESTATION
 
 from host_agent.admin import error_of
 from tools.demo.process import PartFailed, Process, free_ports
 from tools.emulator.board import Board, PanelEvent, Signal
+from tools.emulator.element_bus import ElementServer
 from tools.emulator.flash import build_image, write_rom
 from tools.emulator.provision import firmware_rom, terminal_files
 from tools.emulator.sam_reader import ReaderServer, SamReader
+from tools.emulator.secure_element import Chip
 from tools.pki.authority import create as create_authority
 
 SHIMING = (sys.executable, "-m", "tools.cli")
@@ -46,6 +49,7 @@ class Terminal:
     board: Board
     reader: SamReader
     server: ReaderServer
+    bus: ElementServer | None  # with its secure element
 
 
 class Plant:
@@ -59,7 +63,9 @@ class Plant:
         broker: BrokerKind = BrokerKind.EMBEDDED,
         heap: str = "2M",
         face: FaceLevel = FaceLevel.NONE,
+        elements: Mapping[str, Chip] | None = None,
     ) -> None:
+        """`elements`: those terminals' secure elements, which have their keys."""
         self.folder = folder
         self.terminals: list[Terminal] = []
         self.agent: Process | None = None
@@ -69,6 +75,7 @@ class Plant:
         self._broker_kind = broker
         self._heap = heap
         self._face = face
+        self._elements = dict(elements or {})
         self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
         self._on_signal: dict[str, Callable[[Signal], None]] = {}
         self._orders: aiohttp.ClientSession | None = None
@@ -136,7 +143,8 @@ class Plant:
 
     async def _start(self) -> None:
         self.pki = self.folder / "pki"
-        create_authority(self.pki, self._names)
+        keys = {name: chip.memory.public_key(ATTESTATION) for name, chip in self._elements.items()}
+        create_authority(self.pki, self._names, element_keys=keys)
         self.broker_port, self._orders_port, self._backend_port = free_ports(3)
         self._write_configurations()
         self.backend = self._process(
@@ -170,6 +178,8 @@ class Plant:
                 stack.push_async_callback(self._orders.close)
             for terminal in self.terminals:
                 stack.push_async_callback(terminal.server.stop)
+                if terminal.bus:
+                    stack.callback(terminal.bus.stop)
                 stack.push_async_callback(terminal.board.stop)
 
     async def watch(self) -> None:
@@ -206,13 +216,17 @@ class Plant:
         )
         server = ReaderServer(reader)
         await server.start()
+        bus = ElementServer(self._elements[name]) if name in self._elements else None
+        if bus:
+            bus.start()
         board = Board(
             flash, rom=rom, reader_port=server.port, heap=self._heap,
             on_panel=lambda event: self._show(name, event), link=self.folder / f"{name}.port",
             on_signal=lambda signal: self._take_signal(name, server, signal),
             has_camera=self._face is not FaceLevel.NONE,
+            i2c_port=bus.port if bus else None,
         )  # fmt: skip
-        self.terminals.append(Terminal(name, board, reader, server))
+        self.terminals.append(Terminal(name, board, reader, server, bus))
         await board.start()
 
     def flash_files(self, name: str) -> dict[str, bytes]:

@@ -87,6 +87,7 @@ class Board:
         env: Mapping[str, str] | None = None,
         link: Path | None = None,
         has_camera: bool = False,
+        i2c_port: int | None = None,
     ) -> None:
         self.boots: list[str] = []
         self._flash = flash.absolute()
@@ -101,6 +102,7 @@ class Board:
             **({} if rom is None else {"SHIMING_ROM": str(rom.absolute())}),
             "SHIMING_UNIQUE_ID": hashlib.sha256(bytes(self._flash)).hexdigest()[:16],
             **({} if reader_port is None else {"SHIMING_READER_PORT": str(reader_port)}),
+            **({} if i2c_port is None else {"SHIMING_I2C_PORT": str(i2c_port)}),
             **(env or {}),
         }
         self._console = Console()

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 SLOT_BYTES = (36,) * 8 + (416,) + (72,) * 7
 
 # As it leaves the factory, but for the serial number
@@ -49,6 +51,9 @@ class Memory:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             json.dump(data, file)
         new.replace(path)
+
+    def public_key(self, slot: int) -> ec.EllipticCurvePublicKey:
+        return ec.derive_private_key(self.keys[slot], ec.SECP256R1()).public_key()
 
     def is_config_locked(self) -> bool:
         return self.config[LOCK_CONFIG] != _UNLOCKED

@@ -31,16 +31,19 @@ def terminal_files(
         "hwversion": HARDWARE_VERSION,
         "broker": {"host": broker_host, "port": broker_port, "name": broker_name},
         "face": {"require": face},
+        "custody": identity["custody"],
         "agent": _public(registry["agent"]),
         "backend": _public(registry["backend"]["seal"]),
     }
-    return rom.starter_files() | {
+    files = rom.starter_files() | {
         "config.json": json.dumps(settings, sort_keys=True).encode(),
         "secret/ca.der": (pki / "ca.cert.der").read_bytes(),
         "secret/tls.cert.der": (folder / "tls.cert.der").read_bytes(),
         "secret/tls.key.der": (folder / "tls.key.der").read_bytes(),
-        "secret/attest.key": (folder / "attest.key").read_bytes(),
     }
+    if identity["custody"] == "software":
+        files["secret/attest.key"] = (folder / "attest.key").read_bytes()
+    return files
 
 
 def firmware_rom() -> bytes:

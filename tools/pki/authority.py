@@ -8,7 +8,7 @@ import ipaddress
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,8 +49,16 @@ class _Authority:
     key: ec.EllipticCurvePrivateKey
 
 
-def create(directory: Path, devices: Sequence[str], *, tenant: str = "demo", channel: str = "CH-000001") -> None:
-    """A whole new authority with these devices; refuses a folder that has one already."""
+def create(
+    directory: Path,
+    devices: Sequence[str],
+    *,
+    tenant: str = "demo",
+    channel: str = "CH-000001",
+    element_keys: Mapping[str, ec.EllipticCurvePublicKey] | None = None,
+) -> None:
+    """A whole new authority with these devices; refuses a folder that has one already. `element_keys`: of those devices
+    whose attestation key is in a secure element."""
     if any((directory / name).exists() for name in ("ca.key.pem", "registry.json")):
         raise AuthorityExists()
     for name in (tenant, *devices):
@@ -74,7 +82,10 @@ def create(directory: Path, devices: Sequence[str], *, tenant: str = "demo", cha
             "sign": _create_key(directory / "backend.sign.key.pem"),
             "seal": _create_key(directory / "backend.seal.key.pem"),
         },
-        "devices": [_create_device(directory, authority, device_id, tenant, channel) for device_id in devices],
+        "devices": [
+            _create_device(directory, authority, device_id, tenant, channel, (element_keys or {}).get(device_id))
+            for device_id in devices
+        ],
     }
     _write_registry(directory, registry)
 
@@ -145,7 +156,14 @@ def _create_key(path: Path) -> dict[str, str]:
     return _public_entry(key.public_key())
 
 
-def _create_device(directory: Path, authority: _Authority, device_id: str, tenant: str, channel: str) -> dict[str, str]:
+def _create_device(
+    directory: Path,
+    authority: _Authority,
+    device_id: str,
+    tenant: str,
+    channel: str,
+    element_key: ec.EllipticCurvePublicKey | None = None,
+) -> dict[str, str]:
     """The files a terminal is provisioned with; returns the device's entry in the registry."""
     folder = directory / "devices" / device_id
     folder.mkdir(parents=True, mode=0o700)
@@ -153,11 +171,15 @@ def _create_device(directory: Path, authority: _Authority, device_id: str, tenan
     certificate = _issue(authority, device_id, tls_key.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH)
     (folder / "tls.cert.der").write_bytes(certificate.public_bytes(serialization.Encoding.DER))
     _write_secret(folder / "tls.key.der", _sec1(tls_key))
-    attestation_key = ec.generate_private_key(ec.SECP256R1())
-    _write_secret(folder / "attest.key", attestation_key.private_numbers().private_value.to_bytes(32, "big"))
-    public = _public_entry(attestation_key.public_key())
+    if element_key is None:
+        attestation_key = ec.generate_private_key(ec.SECP256R1())
+        _write_secret(folder / "attest.key", attestation_key.private_numbers().private_value.to_bytes(32, "big"))
+        public = _public_entry(attestation_key.public_key())
+    else:
+        public = _public_entry(element_key)
     ueid = (b"\x01" + secrets.token_bytes(16)).hex()
     device = {"id": device_id, "tenant": tenant, "ueid": ueid, "channel": channel}
+    device["custody"] = "software" if element_key is None else "element"
     _write_json(folder / "device.json", device | {"kid": public["kid"]})
     return device | public | {"status": "active"}
 

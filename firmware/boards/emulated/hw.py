@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from camera import Camera
+    from drivers.atecc608 import Atecc608
 
 _LAST_GOOD = const(2)  # clock source, PROTOCOL.md section 3: an RTC that has been running on
 
@@ -41,6 +42,7 @@ class Hardware:
     root = "/"
     assets = "/rom/assets"
     models = "/rom/models"
+    element_slot = 2  # drivers.atecc608_config.ATTESTATION, which is imported with the element only
     has_reader_power = True
     has_tamper_switch = True
 
@@ -57,6 +59,7 @@ class Hardware:
         self.buzzer = Buzzer()
         self.buttons = Buttons(page)
         self.camera = _camera()
+        self.element = _element()
         self._page = page
         self.watchdog = Watchdog()
         self.clock = Clock(int(os.getenv("SHIMING_CLOCK_SOURCE") or _LAST_GOOD))
@@ -99,6 +102,16 @@ def _camera() -> "Camera | None":
     from camera import Camera
 
     return Camera(int(place.split()[0]))
+
+
+def _element() -> "Atecc608 | None":
+    port = os.getenv("SHIMING_I2C_PORT")
+    if not port:
+        return None
+    from drivers.atecc608 import Atecc608
+    from i2c import I2C  # pyright: ignore[reportMissingImports] - as `control`
+
+    return Atecc608(I2C(int(port)))
 
 
 class ReaderPort:

@@ -12,6 +12,8 @@ import os
 import machine
 import network
 import pins
+from drivers import atecc608_config
+from drivers.atecc608 import Atecc608
 from drivers.buttons import Buttons
 from drivers.hardware_watchdog import HardwareWatchdog
 from drivers.network_link import NetworkLink
@@ -21,7 +23,7 @@ from drivers.sntp import set_clock
 from drivers.st7789 import St7789
 from drivers.uart_stream import RXBUF_BYTES, UartStream
 from drivers.ws2812 import Ws2812
-from machine import PWM, SPI, UART, Pin
+from machine import I2C, PWM, SPI, UART, Pin
 from terminal.version import BUILD_TIME
 
 TYPE_CHECKING = False
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 CPU_HZ = 240_000_000  # the port starts at 160 MHz; signing takes half a second longer there
 DISPLAY_HZ = 26_700_000  # the data sheet promises 15 MHz (66 ns a bit), modules are driven at 24 to 40 by their makers
+ELEMENT_HZ = 100_000  # no faster: waking the chip takes its address 0 as a low of 60 µs
 LIGHTS = 8
 CAUSES = {
     machine.PWRON_RESET: "power-on",
@@ -48,6 +51,7 @@ class Hardware:
     assets = "/rom/assets"
     models = ""
     camera = None  # it wants 12 pins, there are 6; and the port has no driver (hardware/README.md)
+    element_slot = atecc608_config.ATTESTATION
     has_reader_power = True
     has_tamper_switch = True
 
@@ -82,6 +86,7 @@ class Hardware:
                 for number in (pins.BUTTON_START, pins.BUTTON_CANCEL, pins.BUTTON_LANGUAGE)
             )
         )
+        self.element = Atecc608(I2C(pins.SECURE_I2C, scl=Pin(pins.I2C_SCL), sda=Pin(pins.I2C_SDA), freq=ELEMENT_HZ))
         self._tamper = Pin(pins.TAMPER, Pin.IN, Pin.PULL_UP)  # low while the lid is closed
         self.watchdog = HardwareWatchdog(machine.WDT, machine.Timer(0))
         self.clock = RtcClock(machine.RTC(), BUILD_TIME, "/clock.last")

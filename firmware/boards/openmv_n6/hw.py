@@ -56,6 +56,8 @@ class Hardware:
     root = "/"
     assets = "/rom/assets"
     models = "/rom/models"
+    element = None  # none on the board; hardware/README.md
+    element_slot = 0
     has_reader_power = True
     has_tamper_switch = True
 

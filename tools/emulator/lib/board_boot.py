@@ -35,6 +35,9 @@ def run_if_there(name: str) -> None:
         execfile(name)
 
 
+if os.getenv("SHIMING_I2C_PORT"):
+    import i2c  # noqa: F401 - for hw.py, which finds it loaded
+
 flash = board_flash.opened(os.getenv("SHIMING_FLASH"))
 sys.path[:] = ["", ".frozen"]
 rom.mount()
