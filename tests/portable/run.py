@@ -3,6 +3,7 @@
 One line for each test, then what it has to say: PASS name / SKIP name reason / FAIL name, followed by the traceback.
 """
 
+import gc
 import sys
 
 HERE = __file__.rsplit("/", 1)[0]
@@ -30,4 +31,5 @@ def run_test(name: str, test) -> None:
         print("PASS", name)
 
 
+gc.threshold((gc.mem_alloc() + gc.mem_free()) // 16)  # as firmware/boot.py sets it
 run(sys.argv[1])
