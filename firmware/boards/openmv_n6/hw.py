@@ -14,6 +14,8 @@ import network
 import pins
 import pyb
 import vfs
+from drivers import atecc608_config
+from drivers.atecc608 import Atecc608
 from drivers.buttons import Buttons
 from drivers.hardware_watchdog import HardwareWatchdog
 from drivers.network_link import NetworkLink
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from terminal.hardware import Stream
 
 DISPLAY_HZ = 26_700_000  # the data sheet promises 15 MHz (66 ns a bit), modules are driven at 24 to 40 by their makers
-EXPANDER_HZ = 400_000
+BUS_HZ = 100_000  # the expander could do 400 kHz; waking the element takes its address 0 as a low of 60 µs
 LIGHTS = 8
 CAUSES = {
     machine.PWRON_RESET: "power-on",
@@ -56,8 +58,7 @@ class Hardware:
     root = "/"
     assets = "/rom/assets"
     models = "/rom/models"
-    element = None  # none on the board; hardware/README.md
-    element_slot = 0
+    element_slot = atecc608_config.ATTESTATION
     has_reader_power = True
     has_tamper_switch = True
 
@@ -67,8 +68,9 @@ class Hardware:
         self._time_server = ""
         self.unique_id = machine.unique_id()
         self.boot_cause = CAUSES.get(machine.reset_cause(), "unknown")
+        bus = I2C(pins.EXPANDER_I2C, freq=BUS_HZ)
         expander = Tca9534(
-            I2C(pins.EXPANDER_I2C, freq=EXPANDER_HZ),
+            bus,
             outputs=1 << pins.READER_POWER | 1 << pins.DISPLAY_RST,
             levels=1 << pins.READER_POWER,
         )
@@ -87,6 +89,7 @@ class Hardware:
             tuple(expander.line(number) for number in (pins.BUTTON_START, pins.BUTTON_CANCEL, pins.BUTTON_LANGUAGE))
         )
         self.camera = OpenmvCamera(csi) if csi else None
+        self.element = Atecc608(bus)
         self._tamper = Pin(pins.TAMPER, Pin.IN, Pin.PULL_UP)  # low while the lid is closed
         self.watchdog = HardwareWatchdog(machine.WDT, machine.Timer(-1))
         self.clock = RtcClock(machine.RTC(), BUILD_TIME, "/clock.last")
