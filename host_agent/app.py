@@ -229,6 +229,7 @@ class Agent:
             "broker_connected": self._link.is_connected,
             "broker_connections": self._link.connections,
             "broker_sessions_lost": self._broker_watch.sessions_lost,
+            "broker_canaries": self._broker_watch.canaries,
             "broker_canary_age_s": self._broker_watch.canary_age_s,
             "terminals_online": sorted(self._online),
             "queue": len(self._intake),

@@ -41,8 +41,8 @@ STATE_MAX_BYTES = 16
 
 
 def may(client_id: str, agent_id: str, topic: str, action: Action) -> bool:
-    """The topic rules: a device writes its own up/# and state and reads its own down/#, and so does the agent under its own
-    name, for its canaries; besides, the agent writes every down/# and reads everything below rnr/.
+    """The topic rules: a device writes its own up/# and state and reads its own down/#, and so does the agent under its
+    own name, for its canaries; besides, the agent writes every down/# and reads everything below rnr/.
     """
     if "\0" in topic or (action is not Action.SUBSCRIBE and ("+" in topic or "#" in topic)):
         return False  # no topic name; amqtt takes it for a will all the same, and fails when it is due

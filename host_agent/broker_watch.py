@@ -89,6 +89,10 @@ class BrokerWatch:
         return [*self._canary.alarms, *happened]
 
     @property
+    def canaries(self) -> int:
+        return self._canary.back
+
+    @property
     def canary_age_s(self) -> int | None:
         back_at = self._canary.back_at
         return None if back_at is None else int(time.monotonic() - back_at)

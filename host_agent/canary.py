@@ -54,7 +54,7 @@ class _Flight:
 
 
 class Canary:
-    """Used by the link's thread; `alarms` and `back_at` are read by any."""
+    """Used by the link's thread; `alarms`, `back` and `back_at` are read by any."""
 
     def __init__(
         self,
@@ -74,7 +74,8 @@ class Canary:
         self._cuts = 0
         self._largest_from = float("-inf")
         self.alarms: tuple[Standing, ...] = ()  # replaced, not changed
-        self.back_at: float | None = None  # when one came back last
+        self.back = 0  # how many came back,
+        self.back_at: float | None = None  # and when the last
 
     def opened(self, now: float) -> None:
         """Connected, and not subscribed yet: if that does not come, the canaries that do not return tell of it."""
@@ -114,6 +115,7 @@ class Canary:
             log.info("not a canary that is out", extra={"reason": f"{tenant} {kind}"})
             return
         flight.is_back = True
+        self.back += 1
         self.back_at = now
         if kind is Kind.LARGEST:
             self._cuts = 0

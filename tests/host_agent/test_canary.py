@@ -1,4 +1,4 @@
-"""The canary alone, with a clock of ours: what it sends, what it takes for a return, and what it says when there is none."""
+"""The canary alone, with a clock of ours: what it sends, what it takes for a return, what it says without one."""
 
 import itertools
 from collections.abc import Callable
