@@ -195,7 +195,8 @@ class Agent:
     async def _look_at_deliveries(self) -> None:
         while True:
             await asyncio.sleep(DELIVERIES_POLL_S)
-            self._deliveries.look(self._loop.time())
+            is_taking = self._link.is_connected and self._intake.trouble is None and not len(self._intake)
+            (self._deliveries.look if is_taking else self._deliveries.wait)(self._loop.time())
 
     def _note_stored(self, outcomes: Sequence[Outcome]) -> None:
         self._deliveries.take(outcomes, self._loop.time())

@@ -51,6 +51,12 @@ class Deliveries:
             if outcome.publisher is not None:
                 self._take_one(outcome.publisher.id, outcome, now)
 
+    def wait(self, now: float) -> None:
+        """Nothing can come just now, from nobody: no link, or the store is full."""
+        for one in self._terminals.values():
+            if one.online_at is not None:
+                one.online_at = now
+
     def look(self, now: float) -> None:
         """Once in a while: for what does not come."""
         for device, one in self._terminals.items():

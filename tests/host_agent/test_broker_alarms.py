@@ -342,6 +342,10 @@ def test_terminal_that_comes_online_and_sends_nothing_is_told(desk: Desk) -> Non
     desk.deliveries.went_offline("t-0001")
     desk.deliveries.look(300)
     assert desk.alarms() == [], "it has gone again"
+    desk.deliveries.came_online("t-0001", 400)
+    desk.deliveries.wait(500)
+    desk.deliveries.look(501)
+    assert desk.alarms() == [], "nothing could come"
 
 
 def test_terminal_that_gets_no_receipts_is_told_until_it_stops_repeating(desk: Desk) -> None:

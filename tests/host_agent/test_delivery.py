@@ -168,6 +168,8 @@ def test_mosquitto_keeps_devices_to_their_own_topics(rig: Rig) -> None:
     spy.subscribe("rnr/v1/demo/t-0001/down/#", "rnr/#", "rnr/v1/demo/t-0002/down/#")
     for topic in ("rnr/v1/demo/t-0001/up/evi", "rnr/v1/demo/t-0001/state", "rnr/v1/demo/t-0002/down/order"):
         spy.publish(topic, b"forged")
+    for topic in ("rnr/v1/demo/t-0001/up/evi", "rnr/v1/demo/t-0001/state"):
+        agent.publish(topic, b"forged by the agent")
     spy.publish("rnr/v1/demo/t-0002/up/evi", b"own")
     agent.wait_for("/t-0002/up/evi")
     assert [arrival.payload for arrival in agent.arrivals] == [b"own"]
