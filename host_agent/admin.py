@@ -39,11 +39,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class Admin:
     def __init__(
-        self, orders: Orders, store: Store, status: Callable[[], dict[str, Any]], config: OrdersConfig
+        self,
+        orders: Orders,
+        store: Store,
+        status: Callable[[], dict[str, Any]],
+        take_off: Callable[[str, str], int],
+        config: OrdersConfig,
     ) -> None:
         self._orders = orders
         self._store = store
         self._status = status
+        self._take_off = take_off
         self._config = config
         self._token = load_token(config.token, make=True)
         self._runner: web.AppRunner | None = None
@@ -98,13 +104,9 @@ class Admin:
         device, code = request.match_info["device"], request.match_info["code"]
         taken_off = await asyncio.to_thread(self._take_off, device, code)
         if not taken_off:
-            raise OrderRefused("alarm-unknown", f"terminal {device} has no alarm {code}")
+            raise OrderRefused("alarm-unknown", f"{device} has no alarm {code} that can be taken off")
         log.warning("alarms taken off", extra={"device": device, "code": code, "times": taken_off})
         return web.json_response({"device": device, "code": code, "taken_off": taken_off})
-
-    def _take_off(self, device: str, code: str) -> int:
-        with self._store.transaction():
-            return self._store.take_off(device, code)
 
 
 def load_token(path: Path, *, make: bool = False) -> str:

@@ -15,8 +15,11 @@ from typing import Any
 
 from host_agent import keys, link
 from host_agent.admin import Admin
+from host_agent.alarms import BROKER
 from host_agent.broker import EmbeddedBroker
+from host_agent.broker_watch import BrokerWatch
 from host_agent.config import Config
+from host_agent.deliveries import Deliveries
 from host_agent.errors import ConfigError, ShimingError, TestAuthorityRefused
 from host_agent.forwarder import Forwarder
 from host_agent.ingest import Outcome, Signer
@@ -29,6 +32,7 @@ from host_agent.watch import Watch
 
 log = logging.getLogger("shiming.agent")
 
+DELIVERIES_POLL_S = 5
 SUBSCRIBE_TIMEOUT_S = 5  # an external broker may come later; the embedded one is there
 
 Announce = Callable[[dict[str, Any]], None]
@@ -63,6 +67,14 @@ class Agent:
             remember=self._store.set_history_head,
             on_change=lambda: self._call(self._note_change),
         )
+        self._broker_watch = BrokerWatch(
+            self._store,
+            config.agent.id,
+            lambda: self._registry.tenants,
+            canary_s=config.mqtt.canary_s,
+            is_embedded=config.broker.embedded,
+        )
+        self._deliveries = Deliveries()
         self._broker_tls = broker_tls
         self._forwarder = Forwarder(
             self._store,
@@ -104,7 +116,8 @@ class Agent:
             self._mqtt_port,
             self._broker_tls,
             on_evidence=lambda message: self._intake.offer(message),
-            on_state=lambda device, is_online: self._call(self._note_state, device, is_online),
+            watch=self._broker_watch,
+            on_state=lambda *state: self._call(self._note_state, *state),
             on_failure=lambda: self._call(self._fail),
             has_room=lambda: self._intake.has_room(),
         )
@@ -120,12 +133,17 @@ class Agent:
             on_failure=lambda: self._call(self._fail),
         )
         self._orders = Orders(self._store, self._registry, self._signer, config.orders.nonce_life_s, self._link.publish)
-        self._admin = Admin(self._orders, self._store, self._status, config.orders)
+        self._admin = Admin(self._orders, self._store, self._status, self._take_off, config.orders)
         self._link.start()
         stack.push_async_callback(asyncio.to_thread, self._link.stop)
         self._intake.start()
         stack.push_async_callback(asyncio.to_thread, self._intake.stop)
-        parts = (("orders", self._orders.run()), ("forwarder", self._forwarder.run()), ("watch", self._watch.run()))
+        parts = (
+            ("orders", self._orders.run()),
+            ("forwarder", self._forwarder.run()),
+            ("watch", self._watch.run()),
+            ("deliveries", self._look_at_deliveries()),
+        )
         for name, work in parts:
             stack.push_async_callback(_end_task, self._watched(name, work))
         await self._admin.start()
@@ -162,20 +180,37 @@ class Agent:
         for device_id in self._online:
             self._orders.wake(device_id)
 
-    def _note_state(self, device_id: str, is_online: bool) -> None:
+    def _note_state(self, device_id: str, is_online: bool, is_remembered: bool) -> None:
         if self._registry.device(device_id) is None:
             return
         if is_online:
             self._online |= {device_id}
             self._orders.wake(device_id)
+            if not is_remembered:
+                self._deliveries.came_online(device_id, self._loop.time())
         else:
             self._online -= {device_id}
+            self._deliveries.went_offline(device_id)
+
+    async def _look_at_deliveries(self) -> None:
+        while True:
+            await asyncio.sleep(DELIVERIES_POLL_S)
+            is_taking = self._link.is_connected and self._intake.trouble is None and not len(self._intake)
+            (self._deliveries.look if is_taking else self._deliveries.wait)(self._loop.time())
 
     def _note_stored(self, outcomes: Sequence[Outcome]) -> None:
+        self._deliveries.take(outcomes, self._loop.time())
         for outcome in outcomes:
             if outcome.ended_order is not None and outcome.publisher is not None:
                 self._orders.wake(outcome.publisher.id)
         self._forwarder.wake()
+
+    def _take_off(self, place: str, code: str) -> int:
+        """How many alarms of this kind there were, of a terminal or of the broker."""
+        if place == BROKER and code.startswith(BROKER):
+            return self._broker_watch.take_off(code)
+        with self._store.transaction():
+            return self._store.take_off(place, code)
 
     def _status(self) -> dict[str, Any]:
         now = int(time.time())
@@ -185,7 +220,7 @@ class Agent:
             troubles.append("link-down")
         if self._watch.trouble is not None:
             troubles.append(self._watch.trouble)
-        alarms = self._store.alarms()
+        alarms = [*self._broker_watch.alarms(), *self._deliveries.alarms, *self._store.alarms()]
         troubles += sorted({alarm.code for alarm in alarms})
         return {
             "state": troubles[0] if troubles else "ok",
@@ -194,7 +229,9 @@ class Agent:
             "store_state": self._intake.trouble or "ok",
             "broker_connected": self._link.is_connected,
             "broker_connections": self._link.connections,
-            "broker_sessions_lost": self._link.sessions_lost,
+            "broker_sessions_lost": self._broker_watch.sessions_lost,
+            "broker_canaries": self._broker_watch.canaries,
+            "broker_canary_age_s": self._broker_watch.canary_age_s,
             "terminals_online": sorted(self._online),
             "queue": len(self._intake),
             "backend_last_success_s": None

@@ -23,6 +23,7 @@ from amqtt.mqtt.connect import ConnectPacket
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
+from host_agent.broker_watch import DROPPED_TOPIC
 from host_agent.config import ID_PATTERN, BrokerConfig
 from host_agent.errors import ConfigError
 from host_agent.registry import Registry, Status, state_code
@@ -40,12 +41,16 @@ STATE_MAX_BYTES = 16
 
 
 def may(client_id: str, agent_id: str, topic: str, action: Action) -> bool:
-    """The topic rules: the agent everything below rnr/, a device its own up/# and state out, its own down/# in."""
+    """The topic rules: a device writes its own up/# and state and reads its own down/#, and so does the agent under its
+    own name, for its canaries; besides, the agent writes every down/# and reads everything below rnr/.
+    """
     if "\0" in topic or (action is not Action.SUBSCRIBE and ("+" in topic or "#" in topic)):
         return False  # no topic name; amqtt takes it for a will all the same, and fails when it is due
-    if client_id == agent_id:
-        return topic.startswith("rnr/")
+    if client_id == agent_id and action is not Action.PUBLISH:
+        return topic.startswith("rnr/") or topic == DROPPED_TOPIC
     match topic.split("/"):
+        case ["rnr", "v1", _, _, "down", _, *_] if client_id == agent_id:
+            return True
         case ["rnr", "v1", tenant, device, *rest] if device == client_id and "+" not in tenant and "#" not in tenant:
             if action is Action.PUBLISH:
                 return rest == ["state"] or (len(rest) >= 2 and rest[0] == "up")

@@ -119,12 +119,18 @@ def status(config: ConfigOption, as_json: JsonOption = False) -> None:
 
 @app.command("take-off-alarm", epilog="Example: shiming agent take-off-alarm t-0001 log-fork --config agent.toml")
 def take_off_alarm(
-    device: Annotated[str, typer.Argument(help="Id of the terminal.")],
-    code: Annotated[str, typer.Argument(help="Name of the alarm: log-gap, log-fork or log-regression.")],
+    device: Annotated[str, typer.Argument(help='Id of the terminal, or "broker".')],
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="Name of the alarm: log-gap, log-fork, log-regression, broker-session-lost or broker-dropped. "
+            "The others go by themselves."
+        ),
+    ],
     config: ConfigOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a terminal's alarm off once somebody has looked into it. The signed log it came from stays."""
+    """Take an alarm off once somebody has looked into it. A terminal's signed log, which it came from, stays."""
     _tell(_ask(settings.load(config).orders, "DELETE", f"/v1/alarms/{quote(device)}/{quote(code)}"), as_json)
 
 

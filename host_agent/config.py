@@ -44,6 +44,7 @@ class BrokerConfig:
 class MqttConfig:
     certificate: Path
     key: Path
+    canary_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,11 @@ def _read(root: "_Table") -> Config:
             key=broker.file("key") if embedded else broker.optional_file("key"),
             crl=broker.optional_file("crl"),
         ),
-        mqtt=MqttConfig(certificate=mqtt.file("certificate"), key=mqtt.file("key")),
+        mqtt=MqttConfig(
+            certificate=mqtt.file("certificate"),
+            key=mqtt.file("key"),
+            canary_s=mqtt.integer("canary_s", 4, 3600, 60),
+        ),
         sign=SignConfig(key=sign.file("key")),
         store=StoreConfig(
             path=store.new_file("path"),

@@ -30,6 +30,7 @@ EVENTS = {
     10: "not written",
     11: "refused by the agent",
 }
+RESENT = (4, "evidence-resent")
 GAP, FORK, REGRESSION = "log-gap", "log-fork", "log-regression"
 ALARMS = {"chain-gap": GAP, "chain-fork": FORK, "chain-broken": FORK, "chain-regressed": REGRESSION}
 
@@ -51,6 +52,10 @@ class Entry:
     @property
     def event(self) -> str:
         return EVENTS.get(self.kind, f"kind {self.kind}")
+
+    @property
+    def is_resent_evidence(self) -> bool:
+        return (self.kind, self.code) == RESENT
 
     @property
     def token(self) -> Token:

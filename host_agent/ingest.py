@@ -51,6 +51,7 @@ class Outcome:
     is_kept: bool = True
     ended_order: str | None = None
     alarms: Sequence[Alarm] = ()
+    resent: int | None = None  # of a flight log: the entries that tell of evidence sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,9 @@ def _settle_log(store: Store, examined: Examined, signed: Signed, statement: Sta
         return _refuse(store, examined, code, b"", now)
     alarms = store.take_log(device.id, examined.sha256, examined.payload, statement, now)
     if alarms is None:
-        return Outcome(examined.sha256, b"", device, Verdict.DUPLICATE)
-    return Outcome(examined.sha256, b"", device, Verdict.STORED, alarms=alarms)
+        return Outcome(examined.sha256, b"", device, Verdict.DUPLICATE, resent=0)
+    resent = sum(entry.is_resent_evidence for entry in statement.entries)
+    return Outcome(examined.sha256, b"", device, Verdict.STORED, alarms=alarms, resent=resent)
 
 
 def _log_code(publisher: Device | None, signed: Signed, statement: Statement, now: int) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from host_agent.broker_watch import DROPPED_TOPIC, BrokerWatch
 from host_agent.errors import ConfigError
 from host_agent.intake import Message
 from host_agent.revocation import serial_of
@@ -44,10 +45,13 @@ class Link:
         tls: ssl.SSLContext,
         *,
         on_evidence: Callable[[Message], None],
-        on_state: Callable[[str, bool], None],
+        watch: BrokerWatch,
+        on_state: Callable[[str, bool, bool], None],
         on_failure: Callable[[], None],
         has_room: Callable[[], bool],
     ) -> None:
+        """`on_state` hears of a terminal whether it is online, and whether the broker only remembers that."""
+        self._watch = watch
         self._on_evidence = on_evidence
         self._on_state = on_state
         self._on_failure = on_failure
@@ -59,10 +63,11 @@ class Link:
         self._distrusted: frozenset[int] = frozenset()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._generation = 0
+        self._unacknowledged: deque[int] = deque()  # packet ids of this connection, as they came
+        self._settled: set[int] = set()
         self.is_subscribed = threading.Event()
         self.is_connected = False
         self.connections = 0
-        self.sessions_lost = 0  # the broker had forgotten our session: it may have forgotten messages
 
     def start(self) -> None:
         self._thread.start()
@@ -128,6 +133,8 @@ class Link:
 
     def _connect_and_serve(self) -> None:
         self._generation += 1
+        self._unacknowledged.clear()
+        self._settled.clear()
         try:
             self._client.reconnect()
             self._serve()
@@ -136,6 +143,7 @@ class Link:
         finally:
             self.is_connected = False
             self.is_subscribed.clear()
+            self._watch.closed()
 
     def _serve(self) -> None:
         """One connection. Not reading is the back-pressure; if it lasts, the keep-alive ends the connection."""
@@ -148,6 +156,8 @@ class Link:
             if client.socket() is None:
                 return
             can_read = self._has_room()
+            if not can_read:
+                self._watch.busy()
             poll = select.poll()
             poll.register(self._wake_read, select.POLLIN)
             poll.register(sock, (select.POLLIN * can_read) | (select.POLLOUT * client.want_write()))
@@ -174,24 +184,34 @@ class Link:
             match self._outgoing.popleft():
                 case Message(generation=generation, mid=mid):
                     if generation == self._generation and mid:
-                        self._client.ack(mid, 1)
+                        self._settle(mid)
                 case (topic, payload):
                     self._client.publish(topic, payload, qos=1)
+        for packet in self._watch.due():
+            self._client.publish(packet.topic, packet.payload, qos=packet.qos)
+
+    def _settle(self, mid: int) -> None:
+        """Acknowledges in the order received [MQTT-4.6.0-2]: a canary is done at once, evidence when it is stored."""
+        self._settled.add(mid)
+        while self._unacknowledged and self._unacknowledged[0] in self._settled:
+            first = self._unacknowledged.popleft()
+            self._settled.remove(first)
+            self._client.ack(first, 1)
 
     def _connected(self, client: mqtt.Client, _data: Any, flags: mqtt.ConnectFlags, reason: Any, _more: Any) -> None:
         if reason.is_failure:
             log.error("the broker refuses the agent: %s", reason)
             return
-        if self.connections and not flags.session_present:
-            self.sessions_lost += 1
-            log.warning("the broker has lost the agent's session", extra={"times": self.sessions_lost})
+        self._watch.opened(session_present=flags.session_present)
         self.connections += 1
         self.is_connected = True
         # State at QoS 0: it needs no acknowledgement, so those of evidence stay in the order received [MQTT-4.6.0-2].
-        client.subscribe([(EVIDENCE_FILTER, 1), (STATE_FILTER, 0)])
+        filters = [(EVIDENCE_FILTER, 1), (STATE_FILTER, 0), (self._watch.own_filter, 1), (DROPPED_TOPIC, 0)]
+        client.subscribe(filters)
 
     def _subscribed(self, _client: mqtt.Client, _data: Any, _mid: int, reasons: list[Any], _more: Any) -> None:
-        if any(reason.is_failure for reason in reasons):
+        self._watch.subscribed()
+        if any(reason.is_failure for reason in reasons[:-1]):  # not every broker has the last one
             log.error("the broker refuses the agent's subscriptions: check its access rules")
             return
         self.is_subscribed.set()
@@ -202,12 +222,20 @@ class Link:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""  # no topic of ours; refused as such
+        mid = message.mid if message.qos else 0
+        if mid:
+            self._unacknowledged.append(mid)
         match topic.split("/"):
+            case _ if self._watch.takes(topic):
+                self._watch.take(topic, bytes(message.payload))
             case ["rnr", "v1", _, device_id, "state"]:
-                self._on_state(device_id, message.payload == b"online")
+                self._on_state(device_id, message.payload == b"online", message.retain)
             case _:
-                mid = message.mid if message.qos else 0
+                self._watch.busy()
                 self._on_evidence(Message(self._generation, mid, topic, bytes(message.payload)))
+                return
+        if mid:
+            self._settle(mid)
 
     def _wait_for_wake(self, timeout_ms: int) -> None:
         poll = select.poll()

@@ -4,6 +4,7 @@ import os
 import pwd
 from pathlib import Path
 
+from host_agent.broker_watch import DROPPED_TOPIC
 from host_agent.config import Config
 from host_agent.errors import ConfigError
 
@@ -12,6 +13,9 @@ ACL_NAME = "mosquitto.acl"
 
 # The user name is the certificate's common name, and the client id as well: no device can take another's place.
 # PUBACK means nothing here (mosquitto keeps what it acknowledged in memory): terminals wait for the agent's receipt.
+# The queue for an absent agent holds the full windows of a thousand terminals, 16 records of at most 8 KiB each. Beyond
+# that mosquitto drops the newest, says so in $SYS alone, and the terminals send it again. No message_size_limit: what
+# that forbids is acknowledged and dropped; what max_packet_size forbids ends the sender's connection.
 _CONFIG = """\
 # made by: shiming agent broker-config mosquitto
 per_listener_settings false
@@ -27,7 +31,8 @@ use_username_as_clientid true
 allow_anonymous false
 acl_file {acl}
 max_packet_size 65536
-max_queued_messages 100000
+max_queued_messages 20000
+max_queued_bytes 134217728
 max_inflight_messages 100
 persistence true
 persistence_location {folder}/
@@ -37,9 +42,14 @@ log_type error
 log_type warning
 """
 
+# The agent has no more rights than it needs, so that its canaries need a terminal's: `up/canary` is written by the
+# first pattern, `down/canary` read by the last.
 _ACL = """\
 user {agent_id}
-topic readwrite rnr/#
+topic read rnr/v1/+/+/up/#
+topic read rnr/v1/+/+/state
+topic write rnr/v1/+/+/down/#
+topic read {dropped}
 
 pattern write rnr/v1/+/%u/up/#
 pattern write rnr/v1/+/%u/state
@@ -63,4 +73,4 @@ def build(config: Config, folder: Path) -> dict[str, str]:
         acl=folder.resolve() / ACL_NAME,
         folder=folder.resolve(),
     )
-    return {CONFIG_NAME: text, ACL_NAME: _ACL.format(agent_id=config.agent.id)}
+    return {CONFIG_NAME: text, ACL_NAME: _ACL.format(agent_id=config.agent.id, dropped=DROPPED_TOPIC)}

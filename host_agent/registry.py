@@ -150,6 +150,10 @@ class Registry:
         self.devices[device.id] = device
         self.by_kid |= dict.fromkeys((key.kid for key in device.keys), device)
 
+    @property
+    def tenants(self) -> set[str]:
+        return {self.tenant, *(device.tenant for device in self.devices.values())}
+
     def device(self, device_id: str) -> Device | None:
         return self.devices.get(device_id)
 

@@ -1,4 +1,4 @@
--- The agent's store, version 3 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
+-- The agent's store, version 4 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
 
 -- `token` is the signed order. It carries the number to register, so it goes as soon as the order has ended.
 CREATE TABLE orders (
@@ -132,4 +132,13 @@ CREATE TABLE alarms (
     PRIMARY KEY (device, code, first)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+-- What the broker did to us: how often in the alarm that stands, its own count as last seen, and when last. `at` is 0 when
+-- nothing stands: then the row only tells what there is to expect.
+CREATE TABLE broker_events (
+    code  TEXT PRIMARY KEY,
+    times INTEGER NOT NULL,
+    mark  INTEGER NOT NULL,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 4;

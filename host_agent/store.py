@@ -14,15 +14,16 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from host_agent.alarms import Happened
 from host_agent.attestation import Evidence, Verdict
 from host_agent.errors import ConfigError, ShimingError
 from host_agent.history import Head
 from host_agent.log_tables import LogTables
 from host_agent.policy import SESSION_S, Chain, KnownOrder
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
-UPGRADES = {n: Path(__file__).with_name(f"schema_{n + 1}.sql") for n in (1, 2)}  # from which version, how
+UPGRADES = {n: Path(__file__).with_name(f"schema_{n + 1}.sql") for n in (1, 2, 3)}  # from which version, how
 
 REFUSAL_HEAD_BYTES = 8192
 REFUSALS_PER_HOUR = 256  # for each device: 2 MiB an hour at most
@@ -334,6 +335,15 @@ class Store(LogTables):
     def set_history_head(self, head: Head) -> None:
         with self.transaction():
             self._do("INSERT OR REPLACE INTO history_head VALUES (1, ?, ?)", head.length, head.sha256)
+
+    # --- what the broker has done
+
+    def happened(self) -> dict[str, Happened]:
+        return {code: Happened(*row) for code, *row in self._rows("SELECT code, times, mark, at FROM broker_events")}
+
+    def keep_happened(self, code: str, one: Happened) -> None:
+        with self.transaction():
+            self._do("INSERT OR REPLACE INTO broker_events VALUES (?, ?, ?, ?)", code, *astuple(one))
 
     # --- SQLite
 

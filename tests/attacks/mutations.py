@@ -76,6 +76,7 @@ MUTATIONS = (
     Mutation("revocation_rolled_back", "host_agent/revocation.py", "if _number(listed) < self._number:", "if False:"),
     Mutation("revoked_device_connects", "host_agent/broker.py", "in (Status.REVOKED, Status.RETIRED):", "in ():"),
     Mutation("retained_order", "host_agent/broker.py", 'and topic_name.endswith("/state") and', "and"),
+    Mutation("canary_replay", "host_agent/canary.py", " or payload != _payload(kind, flight.nonce)", ""),
     Mutation("history_reordered", "host_agent/history.py", "if place != (number, prev):", "if False:"),
     Mutation("history_truncated", "host_agent/history.py", "if known is None or known.length == 0:", "if True:"),
     Mutation(

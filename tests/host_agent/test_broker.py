@@ -222,6 +222,16 @@ def test_port_in_use_names_the_setting(rig: Rig, broker: EmbeddedBroker) -> None
         ("t-0001", "rnr/v1/demo/t-0001/down/\0", Action.SUBSCRIBE, False),
         ("agent", "rnr/v1/demo/+/down/order", Action.PUBLISH, False),
         ("agent", "rnr/v1/+/+/up/#", Action.SUBSCRIBE, True),
+        ("agent", "rnr/v1/demo/agent/up/canary", Action.PUBLISH, True),
+        ("agent", "rnr/v1/demo/agent/down/canary", Action.PUBLISH, True),
+        ("agent", "rnr/v1/+/agent/down/#", Action.SUBSCRIBE, True),
+        ("agent", "rnr/v1/demo/t-0001/up/evi", Action.PUBLISH, False),
+        ("agent", "rnr/v1/demo/t-0001/state", Action.PUBLISH, False),
+        ("agent", "rnr/v1/demo/t-0001/down", Action.PUBLISH, False),
+        ("agent", "$SYS/broker/publish/messages/dropped", Action.SUBSCRIBE, True),
+        ("agent", "$SYS/broker/publish/messages/dropped", Action.PUBLISH, False),
+        ("agent", "$SYS/#", Action.SUBSCRIBE, False),
+        ("t-0001", "$SYS/broker/publish/messages/dropped", Action.SUBSCRIBE, False),
     ],
 )
 def test_topic_rules(client_id: str, topic: str, action: Action, is_allowed: bool) -> None:

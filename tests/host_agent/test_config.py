@@ -41,6 +41,7 @@ def test_mode_is_production_unless_said_otherwise_and_refuses_the_test_authority
         ("broker", "key", "absent.pem", "must name a file"),
         ("mqtt", "certificate", "absent.pem", "must name a file"),
         ("mqtt", "key", ".", "must name a file"),
+        ("mqtt", "canary_s", 3, "from 4 to 3600"),
         ("sign", "key", "absent.pem", "must name a file"),
         ("store", "path", "absent/agent.db", "folder that exists"),
         ("store", "path", ".", "must name a file"),

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from host_agent import attestation, audit, bundle, cbor, envelope
 from host_agent.attestation import Receipt, Verdict
 from host_agent.bundle import AGENT_RECEIPT, BACKEND_RECEIPT, EXTRACT, MANIFEST, TOKEN
+from host_agent.store import SCHEMA_VERSION
 from tests.host_agent.custody_bench import CustodyBench, codes, findings
 from tests.host_agent.rig import enter
 from tests.host_agent.terminal_double import MSISDN, citizen_number, identity
@@ -209,7 +210,7 @@ def old(tmp_path: Path) -> CustodyBench:
 
 
 def test_store_of_version_1_is_brought_up_to_date_with_everything_in_it(old: CustodyBench):
-    assert old.store._value("PRAGMA user_version") == 3
+    assert old.store._value("PRAGMA user_version") == SCHEMA_VERSION
     assert old.store.figures(0)["evidence"] == 3 and len(old.store.outbox(2**40, 10)) == 1
     assert old.books.counts()["registrations"] == 1 and old.books.counts()["refusals"] == {"card-expired": 1}
     old.close()

@@ -6,10 +6,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from host_agent import config as settings
+from host_agent import mosquitto
 from host_agent.attestation import Verdict
 from tests.host_agent.rig import SHIMING, Client, Part, Rig, wait_until
 from tests.host_agent.shop import Shop
@@ -24,13 +27,14 @@ needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not
 brokers = pytest.mark.parametrize("kind", ["embedded", "alone", pytest.param("mosquitto", marks=needs_mosquitto)])
 
 
-def start_broker(rig: Rig, kind: str) -> Part | None:
-    """Of the given kind, with the agent configured for it; the port stays the same from start to start."""
+def start_broker(rig: Rig, kind: str, change: Callable[[str], str] = str) -> Part | None:
+    """Of the given kind, with the agent configured for it; the port stays the same from start to start.
+
+    `change` makes of mosquitto's files what a careless administrator makes of them.
+    """
     if kind == "embedded":
         return None
-    if rig.settings["broker"]["port"] == 0:
-        rig.settings["broker"] |= {"embedded": False, "port": free_ports(1)[0]}
-    config = rig.write_config()
+    config = _write_config(rig)
     if kind == "alone":
         return rig.start(*SHIMING, "agent", "broker", "--config", str(config), "--json")
     folder = rig.folder / "mosquitto"
@@ -39,6 +43,28 @@ def start_broker(rig: Rig, kind: str) -> Part | None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    return _start_mosquitto(rig, change)
+
+
+def start_mosquitto(rig: Rig, change: Callable[[str], str] = str) -> Part:
+    """The same, without the command that makes its files."""
+    folder = rig.folder / "mosquitto"
+    folder.mkdir(exist_ok=True)
+    for name, content in mosquitto.build(settings.load(_write_config(rig)), folder).items():
+        (folder / name).write_text(content)
+    return _start_mosquitto(rig, change)
+
+
+def _write_config(rig: Rig) -> Path:
+    if rig.settings["broker"]["port"] == 0:
+        rig.settings["broker"] |= {"embedded": False, "port": free_ports(1)[0]}
+    return rig.write_config()
+
+
+def _start_mosquitto(rig: Rig, change: Callable[[str], str]) -> Part:
+    folder = rig.folder / "mosquitto"
+    for name in (mosquitto.CONFIG_NAME, mosquitto.ACL_NAME):
+        (folder / name).write_text(change((folder / name).read_text()))
     # mosquitto says nothing on standard output: a shell says it once the port answers.
     assert MOSQUITTO is not None
     return rig.start(sys.executable, str(Path(__file__).with_name("announced.py")), str(rig.settings["broker"]["port"]),
@@ -137,6 +163,8 @@ def test_mosquitto_keeps_devices_to_their_own_topics(rig: Rig) -> None:
     spy.subscribe("rnr/v1/demo/t-0001/down/#", "rnr/#", "rnr/v1/demo/t-0002/down/#")
     for topic in ("rnr/v1/demo/t-0001/up/evi", "rnr/v1/demo/t-0001/state", "rnr/v1/demo/t-0002/down/order"):
         spy.publish(topic, b"forged")
+    for topic in ("rnr/v1/demo/t-0001/up/evi", "rnr/v1/demo/t-0001/state"):
+        agent.publish(topic, b"forged by the agent")
     spy.publish("rnr/v1/demo/t-0002/up/evi", b"own")
     agent.wait_for("/t-0002/up/evi")
     assert [arrival.payload for arrival in agent.arrivals] == [b"own"]

@@ -4,12 +4,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from host_agent.broker_watch import BrokerWatch
 from host_agent.intake import Message
 from host_agent.link import Link
+from host_agent.store import Store
 from tests.host_agent.rig import DEADLINE_S, Rig, wait_until
 
 PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 3, 4, 8, 14
@@ -39,10 +41,10 @@ class ScriptedBroker:
     def grant(self) -> None:
         kind, packet = self.read()
         assert kind == SUBSCRIBE
-        self.send(bytes([0x90, 4]) + packet[:2] + b"\x01\x00")
+        self.send(bytes([0x90, 6]) + packet[:2] + b"\x01\x00\x01\x80")  # a broker that does not tell what it drops
 
-    def push(self, mid: int, payload: bytes) -> None:
-        topic = TOPIC.encode()
+    def push(self, mid: int, payload: bytes, name: str = TOPIC) -> None:
+        topic = name.encode()
         body = struct.pack(">H", len(topic)) + topic + struct.pack(">H", mid) + payload
         self.send(b"\x32" + _length(len(body)) + body)
 
@@ -91,10 +93,12 @@ def _length(size: int) -> bytes:
 class Wire:
     """The link with its ears: what it hands on, and whether there is room for more."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, tenants: Sequence[str] = ()) -> None:
         self.broker = ScriptedBroker(rig)
         self.messages: list[Message] = []
-        self.states: list[tuple[str, bool]] = []
+        self.states: list[tuple[str, bool, bool]] = []
+        self.store = Store(rig.folder / "agent.db", 2**30, 0)
+        self.watch = BrokerWatch(self.store, "agent", lambda: tenants, canary_s=60, is_embedded=False)
         self.room = threading.Event()
         self.room.set()
         self.has_failed = threading.Event()
@@ -104,7 +108,8 @@ class Wire:
             self.broker.port,
             rig.tls("agent"),
             on_evidence=self.messages.append,
-            on_state=lambda device, is_online: self.states.append((device, is_online)),
+            watch=self.watch,
+            on_state=lambda *state: self.states.append(state),
             on_failure=self.has_failed.set,
             has_room=self.room.is_set,
         )
@@ -113,6 +118,7 @@ class Wire:
     def close(self) -> None:
         self.link.stop()
         self.broker.close()
+        self.store.close()
         assert not self.has_failed.is_set()
 
 
@@ -137,6 +143,20 @@ def test_nothing_is_acknowledged_before_it_is_asked_for(wire: Wire) -> None:
     assert wire.broker.read()[0] == PUBLISH
     wire.link.acknowledge(wire.messages)
     assert wire.broker.read() == (PUBACK, b"\x00\x07")
+
+
+def test_canary_is_acknowledged_after_the_evidence_before_it(rig: Rig) -> None:
+    wire = Wire(rig, ["demo"])
+    connect(wire)
+    topics = [wire.broker.read()[1][2:].partition(b"/canary")[0] for _ in range(2)]
+    assert topics == [b"rnr/v1/demo/agent/up", b"rnr/v1/demo/agent/down"]
+    wire.broker.push(7, b"evidence")
+    wire.broker.push(8, b"not even a canary of ours", "rnr/v1/demo/agent/up/canary")
+    wire.broker.push(9, b"more evidence")
+    wait_until(lambda: len(wire.messages) == 2, "both messages")
+    wire.link.acknowledge(wire.messages)
+    assert [wire.broker.read() for _ in range(3)] == [(PUBACK, bytes([0, mid])) for mid in (7, 8, 9)]
+    wire.close()
 
 
 def test_acknowledgement_of_an_earlier_connection_is_dropped(wire: Wire) -> None:
@@ -179,13 +199,13 @@ def test_message_before_the_subscription_is_granted_is_taken(wire: Wire) -> None
 
 def test_lost_session_is_counted_but_not_the_first_one(wire: Wire) -> None:
     connect(wire)
-    assert wire.link.sessions_lost == 0
+    assert wire.watch.sessions_lost == 0
     wire.broker.hang_up()
     connect(wire, session_present=True)
-    assert wire.link.sessions_lost == 0
+    assert wire.watch.sessions_lost == 0
     wire.broker.hang_up()
     connect(wire, session_present=False)
-    assert wire.link.sessions_lost == 1
+    assert wire.watch.sessions_lost == 1
 
 
 def test_refused_connection_is_tried_again(wire: Wire) -> None:
@@ -217,11 +237,11 @@ def test_without_room_nothing_is_read(wire: Wire) -> None:
 def test_state_is_told_and_needs_no_acknowledgement(wire: Wire) -> None:
     connect(wire)
     topic = b"rnr/v1/demo/t-0001/state"
-    for payload in (b"online", b"offline"):
+    for kind, payload in ((b"\x31", b"online"), (b"\x30", b"online"), (b"\x30", b"offline")):
         body = struct.pack(">H", len(topic)) + topic + payload
-        wire.broker.send(b"\x30" + _length(len(body)) + body)
-    wait_until(lambda: len(wire.states) == 2, "both states")
-    assert wire.states == [("t-0001", True), ("t-0001", False)]
+        wire.broker.send(kind + _length(len(body)) + body)
+    wait_until(lambda: len(wire.states) == 3, "the states")
+    assert wire.states == [("t-0001", True, True), ("t-0001", True, False), ("t-0001", False, False)]
 
 
 def test_stop_says_goodbye_after_the_last_acknowledgements(wire: Wire) -> None:

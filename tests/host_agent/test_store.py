@@ -11,7 +11,7 @@ from host_agent import attestation, envelope, store
 from host_agent.attestation import Verdict
 from host_agent.errors import ConfigError
 from host_agent.policy import SESSION_S, Chain
-from host_agent.store import BackendAnswer, OrderRow, Store, StoreFull
+from host_agent.store import SCHEMA_VERSION, BackendAnswer, OrderRow, Store, StoreFull
 from tests.host_agent.rig import NOW, enter
 from tests.host_agent.terminal_double import TerminalDouble
 
@@ -55,8 +55,8 @@ def test_second_agent_on_the_same_store_is_refused(books: Store, tmp_path: Path)
 
 def test_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "agent.db") as connection:
-        connection.execute("PRAGMA user_version = 4")
-    with pytest.raises(ConfigError, match=r"store\.path: .*version is 4"):
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(ConfigError, match=rf"store\.path: .*version is {SCHEMA_VERSION + 1}"):
         Store(tmp_path / "agent.db", MIB, 0)
 
 
