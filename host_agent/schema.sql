@@ -1,4 +1,4 @@
--- The agent's store, version 3 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
+-- The agent's store, version 4 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
 
 -- `token` is the signed order. It carries the number to register, so it goes as soon as the order has ended.
 CREATE TABLE orders (
@@ -55,10 +55,15 @@ CREATE TABLE outbox (
     not_before  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Our own receipt to the terminal, as it was first signed, in the same transaction as the token. Records of version 1 have none.
+-- Our own receipts to the terminals, as they were first signed, in the same transaction as their tokens: one for several.
 CREATE TABLE receipts (
+    id      INTEGER PRIMARY KEY,
+    receipt BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE receipted (
     evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
-    receipt     BLOB NOT NULL
+    receipt_id  INTEGER NOT NULL REFERENCES receipts (id)
 ) STRICT;
 
 CREATE TABLE backend_receipts (
@@ -132,4 +137,4 @@ CREATE TABLE alarms (
     PRIMARY KEY (device, code, first)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

@@ -53,10 +53,11 @@ def test_second_agent_on_the_same_store_is_refused(books: Store, tmp_path: Path)
         Store(tmp_path / "agent.db", MIB, 0)
 
 
-def test_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [3, 5])
+def test_store_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
     with sqlite3.connect(tmp_path / "agent.db") as connection:
-        connection.execute("PRAGMA user_version = 4")
-    with pytest.raises(ConfigError, match=r"store\.path: .*version is 4"):
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(ConfigError, match=rf"store\.path: .*version is {version}"):
         Store(tmp_path / "agent.db", MIB, 0)
 
 
