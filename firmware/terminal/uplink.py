@@ -189,7 +189,8 @@ class Uplink:
         if message.topic == self._base + "/down/order":
             self._on_order(message.payload)
         elif message.topic == self._base + "/down/rcpt":
-            self._take_receipt(message.payload)
+            async with self._write_lock:
+                self._take_receipt(message.payload)
         else:
             print("uplink: message on an unknown topic dropped")
         if message.packet_id is not None:
@@ -225,10 +226,11 @@ class Uplink:
             self._beat()
             self._work.clear()
             has_room = self._on_the_way() <= REFILL
-            seq = self._next_due(has_room)
-            while seq is not None:
-                await self._send(seq)
+            async with self._write_lock:  # a receipt that is checked in between would tear in two what is sent together
                 seq = self._next_due(has_room)
+                while seq is not None:
+                    await self._send(seq)
+                    seq = self._next_due(has_room)
             statement = await self._log.statement() if self._log else None
             if statement:
                 await self._write(mqtt.publish(self._base + "/up/log", statement, self._next_id()))
@@ -278,16 +280,20 @@ class Uplink:
         if seq in self._sent:
             self._panel.show("evidence-resent", None, seq)
         self._sent[seq] = (record.sha256, ticks_ms())
-        await self._write(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
+        await self._put(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
 
     async def _write(self, packet: bytes) -> None:
         async with self._write_lock:
-            self._beat(WRITE_TIMEOUT_S * 1000 + STEP_MS)
-            self._writer.write(packet)
-            try:
-                await asyncio.wait_for(self._writer.drain(), WRITE_TIMEOUT_S)
-            except asyncio.TimeoutError:
-                raise LinkDown("the broker takes nothing") from None
+            await self._put(packet)
+
+    async def _put(self, packet: bytes) -> None:
+        """Under the lock."""
+        self._beat(WRITE_TIMEOUT_S * 1000 + STEP_MS)
+        self._writer.write(packet)
+        try:
+            await asyncio.wait_for(self._writer.drain(), WRITE_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise LinkDown("the broker takes nothing") from None
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65535 + 1
