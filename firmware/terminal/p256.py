@@ -126,10 +126,9 @@ def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
 
 # --- scalar multiplication
 #
-# A plan lists tables of points, each with its digits: for each power of two the one whose point is to be added there, or
-# _NOTHING. A byte each, and not yet the points, as those of a verification are 20 KB. Both ways of planning write the
-# scalar with the signs +1 and -1 alone (it is made odd by adding n), so that there is no zero digit to skip and no
-# length to see.
+# A plan lists tables of points, each with its digits: a byte for each power of two, the point to be added there or
+# _NOTHING. Not yet the points themselves: those of a verification are 20 KB. Both ways of planning write the scalar with
+# the signs +1 and -1 alone (it is made odd by adding n), so that there is no zero digit to skip and no length to see.
 
 
 def _signs(k: int, size_bits: int) -> int:
