@@ -5,6 +5,10 @@ from collections import namedtuple
 from terminal import cbor, cose
 from terminal.errors import CborError, CoseError, OrderInvalid, ReceiptInvalid
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 ORDER_PROFILE = "tag:shiming.example,2026:registration-order#1"
 RECEIPT_PROFILE = "tag:shiming.example,2026:registration-receipt#1"
 
@@ -73,7 +77,7 @@ def _is_order_id(text: str) -> bool:
     )
 
 
-def _take(claims: "dict | list", key: int, kind: type) -> object:
+def _take(claims: "dict | list", key: int, kind: type) -> "Any":
     value = claims[key]
     if isinstance(value, bool) or not isinstance(value, kind):
         raise ValueError("claims-malformed")

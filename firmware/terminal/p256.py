@@ -127,7 +127,7 @@ def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
 # --- scalar multiplication
 #
 # A plan lists tables of points, each with its digits: a byte for each power of two, the point to be added there or
-# _NOTHING. Not yet the points themselves: those of a verification are 20 KB. Both ways of planning write the scalar with
+# _NOTHING. Not yet the points themselves: those of a verification are 20 KB. Both ways of planning write the scalar in
 # the signs +1 and -1 alone (it is made odd by adding n), so that there is no zero digit to skip and no length to see.
 
 
