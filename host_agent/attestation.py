@@ -22,9 +22,10 @@ UEID, OEMID, HWMODEL, HWVERSION, OEMBOOT, DBGSTAT = 256, 258, 259, 260, 262, 263
 PROFILE, BOOTCOUNT, BOOTSEED, SWNAME, SWVERSION = 265, 267, 268, 270, 271
 SEQ, PREV, RESULTS, IDENTITY, CLOCK, CUSTODY = -70001, -70002, -70003, -70004, -70006, -70008
 ORDER_ID, MSISDN, CHANNEL = -70010, -70011, -70012
-TOKEN_SHA256, VERDICT, REASON = -70020, -70021, -70022
+TOKEN_SHA256, ANSWERS = -70020, -70021
 
 DIGEST_BYTES = 32
+ANSWERS_MAX = 16  # in one receipt: as many as a terminal has on the way at once
 NO_PREVIOUS = bytes(DIGEST_BYTES)
 
 _ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -124,14 +125,24 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one token; `cti` is empty where it could not be read."""
+
+    token_sha256: bytes
+    cti: bytes
+    verdict: Verdict
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     issuer: str
     iat: int
-    cti: bytes
     ueid: bytes | None
-    token_sha256: bytes
-    verdict: Verdict
-    reason: str | None = None
+    answers: tuple[Answer, ...]
+
+    def about(self, token_sha256: bytes) -> Answer | None:
+        return next((answer for answer in self.answers if answer.token_sha256 == token_sha256), None)
 
 
 def parse_evidence(payload: bytes, profile: str = EVIDENCE_PROFILE) -> Evidence:
@@ -198,37 +209,46 @@ def build_receipt(receipt: Receipt) -> bytes:
     claims: dict[int, object] = {
         ISS: receipt.issuer,
         IAT: receipt.iat,
-        CTI: receipt.cti,
         PROFILE: RECEIPT_PROFILE,
-        TOKEN_SHA256: receipt.token_sha256,
-        VERDICT: int(receipt.verdict),
+        ANSWERS: [_build_answer(answer) for answer in receipt.answers],
     }
     if receipt.ueid is not None:
         claims[UEID] = receipt.ueid
-    if receipt.reason is not None:
-        claims[REASON] = receipt.reason
     return cbor.encode(claims)
+
+
+def _build_answer(answer: Answer) -> list[object]:
+    told: list[object] = [answer.token_sha256, answer.cti, int(answer.verdict)]
+    return told if answer.reason is None else [*told, answer.reason]
 
 
 def parse_receipt(payload: bytes) -> Receipt:
     claims = _claims(payload, RECEIPT_PROFILE)
-    verdict = typed.uint(claims, VERDICT)
-    if verdict not in list(Verdict):
-        raise typed.malformed("unknown verdict")
-    if (REASON in claims) != (verdict == Verdict.REFUSED):
-        raise typed.malformed("a reason belongs to a refusal")
-    cti = typed.octets(claims, CTI, 0, 16)
-    if len(cti) not in (0, 16):
-        raise typed.malformed("cti has a wrong size")
+    told = claims.get(ANSWERS)
+    if not isinstance(told, list) or not 1 <= len(told) <= ANSWERS_MAX:
+        raise typed.malformed("a receipt answers 1 to 16 tokens")
+    answers = tuple(map(_parse_answer, told))
+    if len({answer.token_sha256 for answer in answers}) != len(answers):
+        raise typed.malformed("a receipt answers a token twice")
     return Receipt(
         issuer=typed.text(claims, ISS),
         iat=typed.uint(claims, IAT),
-        cti=cti,
         ueid=_ueid(claims) if UEID in claims else None,
-        token_sha256=typed.octets(claims, TOKEN_SHA256, DIGEST_BYTES),
-        verdict=Verdict(verdict),
-        reason=typed.text(claims, REASON, typed.CODE) if REASON in claims else None,
+        answers=answers,
     )
+
+
+def _parse_answer(told: Any) -> Answer:
+    match told:
+        case [bytes() as digest, bytes() as cti, verdict, *reason] if (
+            len(digest) == DIGEST_BYTES
+            and len(cti) in (0, 16)
+            and typed.is_integer(verdict, min(Verdict), max(Verdict))
+            and len(reason) == (verdict == Verdict.REFUSED)
+            and all(typed.is_text(code) and typed.CODE.fullmatch(code) for code in reason)
+        ):
+            return Answer(digest, cti, Verdict(verdict), *reason)
+    raise typed.malformed("an answer of a receipt has a wrong shape")
 
 
 def _parse_results(results: dict[Any, Any]) -> Results:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from host_agent import attestation, envelope
-from host_agent.attestation import ClockSource, Evidence, Receipt, Verdict
+from host_agent.attestation import Answer, ClockSource, Evidence, Verdict
 from host_agent.envelope import Envelope
 from host_agent.errors import TokenRefused
 from host_agent.registry import Key, Registry
@@ -103,9 +103,10 @@ def _examine_receipt(part: str, token: bytes | None, objects: Objects, issuer: s
             raise TokenRefused("key-unknown", "signed with another key than the party's")
         envelope.verify(signed, key.public_key)
         receipt = attestation.parse_receipt(signed.payload)
-        if receipt.issuer != issuer or receipt.token_sha256 != objects.token_sha256 or receipt.cti != objects.cti:
-            raise TokenRefused("receipt-invalid", "it is about another token, or names another issuer")
-        return Link(part, issuer, receipt.iat, signed.kid, signed.sha256, _says(receipt))
+        answer = receipt.about(objects.token_sha256)
+        if receipt.issuer != issuer or answer is None or answer.cti != objects.cti:
+            raise TokenRefused("receipt-invalid", "it is about other tokens, or names another issuer")
+        return Link(part, issuer, receipt.iat, signed.kid, signed.sha256, _says(answer))
 
     return _guard(part, token, read)
 
@@ -118,9 +119,9 @@ def _guard(part: str, token: bytes, read: Callable[[], Link]) -> Link:
         return Link(part, sha256=digest, code=INVALID[part], detail=f"{refused} ({refused.code})")
 
 
-def _says(receipt: Receipt) -> str:
-    match receipt.verdict:
+def _says(answer: Answer) -> str:
+    match answer.verdict:
         case Verdict.REFUSED:
-            return f"refused: {receipt.reason}"
+            return f"refused: {answer.reason}"
         case verdict:
             return verdict.name.lower()

@@ -16,7 +16,6 @@ from typing import Any
 import aiohttp
 
 from host_agent import attestation, cbor, envelope
-from host_agent.attestation import Receipt
 from host_agent.errors import ShimingError, TokenRefused
 from host_agent.registry import Backend
 from host_agent.store import BackendAnswer, OutboxRow, Store, StoreFault
@@ -189,10 +188,11 @@ class Forwarder:
         if sealed.kid != self._backend.sign.kid:
             raise TokenRefused("key-unknown")
         envelope.verify(sealed, self._backend.sign.public_key)
-        receipt: Receipt = attestation.parse_receipt(sealed.payload)
-        if receipt.issuer != self._backend.id or receipt.token_sha256 != row.sha256:
+        receipt = attestation.parse_receipt(sealed.payload)
+        answer = receipt.about(row.sha256)
+        if receipt.issuer != self._backend.id or answer is None:
             raise TokenRefused("receipt-invalid")
-        return BackendAnswer(row.evidence_id, token, receipt.verdict, receipt.reason)
+        return BackendAnswer(row.evidence_id, token, answer.verdict, answer.reason)
 
     def _note(self, error: ShimingError | None) -> None:
         if error is None:

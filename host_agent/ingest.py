@@ -5,13 +5,13 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from host_agent import attestation, envelope, flight_log
-from host_agent.attestation import Evidence, Receipt, Verdict
+from host_agent.attestation import ANSWERS_MAX, Answer, Evidence, Receipt, Verdict
 from host_agent.envelope import Envelope
 from host_agent.errors import TokenRefused
 from host_agent.flight_log import Statement
@@ -179,20 +179,27 @@ def _refuse(store: Store, examined: Examined, code: str, cti: bytes, now: int) -
     return Outcome(examined.sha256, cti, publisher, Verdict.REFUSED, code, is_kept)
 
 
-def keep_receipt(store: Store, outcome: Outcome, signer: Signer, now: int) -> tuple[str, bytes] | None:
-    """Our receipt, kept with its token. Inside the transaction that stores the token."""
-    message = receipt(outcome, signer, now)
-    if message is not None and outcome.publisher is not None:
-        store.add_receipt(outcome.sha256, outcome.publisher.id, message[1])
-    return message
+def keep_receipts(store: Store, outcomes: Sequence[Outcome], signer: Signer, now: int) -> list[tuple[str, bytes]]:
+    """Our receipts, (topic, token) to publish, kept with their tokens. Inside the transaction that stores these.
+
+    Signed once for up to 16 tokens of a terminal: checking a signature is what costs it most.
+    """
+    messages = []
+    for device, answers in _answers(outcomes):
+        token = signer.sign(attestation.build_receipt(Receipt(signer.issuer, now, device.ueid, answers)))
+        store.add_receipt([answer.token_sha256 for answer in answers], device.id, token)
+        messages.append((f"rnr/v1/{device.tenant}/{device.id}/down/rcpt", token))
+    return messages
 
 
-def receipt(outcome: Outcome, signer: Signer, now: int) -> tuple[str, bytes] | None:
-    """(topic, token) to publish. A receipt lets the terminal delete its record: none where we have kept no copy."""
-    device = outcome.publisher
-    if device is None or not outcome.is_kept:
-        return None
-    payload = attestation.build_receipt(
-        Receipt(signer.issuer, now, outcome.cti, device.ueid, outcome.sha256, outcome.verdict, outcome.code)
-    )
-    return f"rnr/v1/{device.tenant}/{device.id}/down/rcpt", signer.sign(payload)
+def _answers(outcomes: Sequence[Outcome]) -> Iterator[tuple[Device, tuple[Answer, ...]]]:
+    """A receipt lets the terminal delete its record: no answer where we have kept no copy, and one to a token."""
+    devices: dict[str, tuple[Device, dict[bytes, Answer]]] = {}
+    for one in outcomes:
+        if one.publisher is not None and one.is_kept:
+            _, answers = devices.setdefault(one.publisher.id, (one.publisher, {}))
+            answers.setdefault(one.sha256, Answer(one.sha256, one.cti, one.verdict, one.code))
+    for device, answers in devices.values():
+        told = tuple(answers.values())
+        for start in range(0, len(told), ANSWERS_MAX):
+            yield device, told[start : start + ANSWERS_MAX]

@@ -23,6 +23,7 @@ from host_agent.store import Store, StoreFault, StoreFull
 log = logging.getLogger("shiming.intake")
 
 BATCH_ITEMS = 512
+GATHER_ITEMS, GATHER_S = 8, 0.03  # fewer, and none for so long: no more is coming that would fit into one receipt
 QUEUE_ITEMS = 2048
 QUEUE_BYTES = 16 * 1024 * 1024
 INLINE_ITEMS = 4  # fewer are verified at once rather than handed to the pool
@@ -117,12 +118,20 @@ class Intake:
             self._changed.wait_for(lambda: self._queue or self._stopping.is_set())
             if self._stopping.is_set():
                 return []
+            self._gather()
             was_full = not self.has_room()
             batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
             self._queued_bytes -= sum(len(message.payload) for message in batch)
         if was_full:
             self._courier.wake()
         return batch
+
+    def _gather(self) -> None:
+        """Terminals send several at once: one transaction for them, one receipt, one batch for the backend."""
+        seen = 0
+        while seen < len(self._queue) < GATHER_ITEMS and not self._stopping.is_set():
+            seen = len(self._queue)
+            self._changed.wait(GATHER_S)
 
     def _examine(self, batch: list[Message]) -> list[Examined]:
         if len(batch) <= INLINE_ITEMS:
@@ -173,8 +182,8 @@ class Intake:
                 )
                 for one in examined
             ]
-            receipts = [ingest.keep_receipt(self._store, outcome, self._signer, now) for outcome in outcomes]
-        return outcomes, [receipt for receipt in receipts if receipt is not None]
+            receipts = ingest.keep_receipts(self._store, outcomes, self._signer, now)
+        return outcomes, receipts
 
     def _note_refused(self, outcomes: list[Outcome]) -> None:
         # One line for all of a kind: a flood must not fill the disk with words either.

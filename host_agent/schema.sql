@@ -55,10 +55,15 @@ CREATE TABLE outbox (
     not_before  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Our own receipt to the terminal, as it was first signed, in the same transaction as the token. Records of version 1 have none.
+-- Our own receipts to the terminals, as they were first signed, in the same transaction as their tokens: one for several.
 CREATE TABLE receipts (
+    id      INTEGER PRIMARY KEY,
+    receipt BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE receipted (
     evidence_id INTEGER PRIMARY KEY REFERENCES evidence (id),
-    receipt     BLOB NOT NULL
+    receipt_id  INTEGER NOT NULL REFERENCES receipts (id)
 ) STRICT;
 
 CREATE TABLE backend_receipts (

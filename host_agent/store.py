@@ -23,7 +23,6 @@ from host_agent.policy import SESSION_S, Chain, KnownOrder
 
 SCHEMA_VERSION = 4
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
-UPGRADES = {n: Path(__file__).with_name(f"schema_{n + 1}.sql") for n in (1, 2, 3)}  # from which version, how
 
 REFUSAL_HEAD_BYTES = 8192
 REFUSALS_PER_HOUR = 256  # for each device: 2 MiB an hour at most
@@ -187,12 +186,18 @@ class Store(LogTables):
         if code is None:
             self._do("INSERT INTO outbox (evidence_id) VALUES (?)", evidence_id)
 
-    def add_receipt(self, sha256: bytes, device: str, receipt: bytes) -> None:
-        """Our own, with its token; the first one stays, as that of a repeat says no more."""
-        self._do(
-            "INSERT OR IGNORE INTO receipts SELECT id, ? FROM evidence WHERE sha256 = ? AND device = ?",
-            *(receipt, sha256, device),
-        )
+    def add_receipt(self, sha256s: Sequence[bytes], device: str, receipt: bytes) -> None:
+        """Our own, with its tokens; the first one of a token stays, as that of a repeat says no more."""
+        receipt_id = self._do("INSERT INTO receipts (receipt) VALUES (?)", receipt).lastrowid
+        linked = [
+            self._do(
+                "INSERT OR IGNORE INTO receipted SELECT id, ? FROM evidence WHERE sha256 = ? AND device = ?",
+                *(receipt_id, sha256, device),
+            ).rowcount
+            for sha256 in sha256s
+        ]
+        if not any(linked):  # of repeats, of what was not evidence
+            self._do("DELETE FROM receipts WHERE id = ?", receipt_id)
 
     def add_refusal(self, device: str, code: str, sha256: bytes, payload: bytes, received_at: int) -> bool:
         """Keeps what was refused; False when the device has used up its share and it was only counted."""
@@ -388,9 +393,7 @@ class Archive:
         except sqlite3.Error as error:
             raise ConfigError(f"store.path: {path} cannot be opened as the agent's store ({error})") from error
         if version != SCHEMA_VERSION:
-            raise ConfigError(
-                f"store.path: its version is {version}; the agent brings it to {SCHEMA_VERSION} at its start"
-            )
+            raise ConfigError(f"store.path: its version is {version}, this program knows {SCHEMA_VERSION}")
 
     def close(self) -> None:
         self._connection.close()
@@ -420,7 +423,8 @@ class Archive:
 
 _KEPT = (
     "SELECT e.cti, e.sha256, e.device, e.kid, e.seq, e.prev, e.verdict, e.code, e.received_at, t.token, r.receipt,"
-    " b.receipt FROM evidence e LEFT JOIN tokens t ON t.evidence_id = e.id LEFT JOIN receipts r ON r.evidence_id = e.id"
+    " b.receipt FROM evidence e LEFT JOIN tokens t ON t.evidence_id = e.id"
+    " LEFT JOIN receipted m ON m.evidence_id = e.id LEFT JOIN receipts r ON r.id = m.receipt_id"
     " LEFT JOIN backend_receipts b ON b.evidence_id = e.id"
 )
 
@@ -456,9 +460,6 @@ def _open(path: Path) -> sqlite3.Connection:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript("BEGIN;\n" + SCHEMA_PATH.read_text(encoding="utf-8") + "\nCOMMIT;")
-    while version in UPGRADES:
-        connection.executescript("BEGIN;\n" + UPGRADES[version].read_text(encoding="utf-8") + "\nCOMMIT;")
-        version += 1
     if version not in (0, SCHEMA_VERSION):
         raise sqlite3.DatabaseError(f"its version is {version}, this agent knows {SCHEMA_VERSION}")
     if is_new:

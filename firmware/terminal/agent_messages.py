@@ -5,13 +5,18 @@ from collections import namedtuple
 from terminal import cbor, cose
 from terminal.errors import CborError, CoseError, OrderInvalid, ReceiptInvalid
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 ORDER_PROFILE = "tag:shiming.example,2026:registration-order#1"
 RECEIPT_PROFILE = "tag:shiming.example,2026:registration-receipt#1"
 
 STORED, DUPLICATE, REFUSED = 1, 2, 3
+RECEIPTS_MAX = 16  # in one message
 
 Order = namedtuple("Order", ("id", "nonce", "msisdn", "channel", "issued_at", "expires_at"))
-Receipt = namedtuple("Receipt", ("token_sha256", "verdict", "reason"))
+Receipt = namedtuple("Receipt", ("token_sha256", "verdict", "reason"))  # about one token
 
 
 def parse_order(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Order:
@@ -32,19 +37,28 @@ def parse_order(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes)
     return order
 
 
-def parse_receipt(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Receipt:
-    """Raises ReceiptInvalid."""
+def parse_receipt(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> list:
+    """One Receipt for each token that the message is about. Raises ReceiptInvalid: all of it holds, or nothing."""
     try:
         claims = _open(token, agent_kid, agent_point, RECEIPT_PROFILE)
-        verdict = _take(claims, -70021, int)
-        reason = _take(claims, -70022, str) if verdict == REFUSED else None
-        receipt = Receipt(_take(claims, -70020, bytes), verdict, reason)
         if _take(claims, 256, bytes) != ueid:
             raise ReceiptInvalid("receipt for another terminal")
+        receipts = [_receipt(answer) for answer in _take(claims, -70021, list)]
     except (CborError, CoseError, KeyError, ValueError) as error:
         raise ReceiptInvalid(getattr(error, "code", "claims-malformed")) from None
-    if verdict not in (STORED, DUPLICATE, REFUSED) or len(receipt.token_sha256) != 32:
+    if not 1 <= len({receipt.token_sha256 for receipt in receipts}) == len(receipts) <= RECEIPTS_MAX:
         raise ReceiptInvalid("claims-malformed")
+    return receipts
+
+
+def _receipt(answer: object) -> Receipt:
+    """[SHA-256, cti, verdict], and behind them the reason of a refusal."""
+    if not isinstance(answer, list) or not 3 <= len(answer) <= 4:
+        raise ValueError("claims-malformed")
+    is_refusal = len(answer) == 4
+    receipt = Receipt(_take(answer, 0, bytes), _take(answer, 2, int), _take(answer, 3, str) if is_refusal else None)
+    if len(receipt.token_sha256) != 32 or receipt.verdict not in ((REFUSED,) if is_refusal else (STORED, DUPLICATE)):
+        raise ValueError("claims-malformed")
     return receipt
 
 
@@ -63,7 +77,7 @@ def _is_order_id(text: str) -> bool:
     )
 
 
-def _take(claims: dict, key: int, kind: type) -> object:
+def _take(claims: "dict | list", key: int, kind: type) -> "Any":
     value = claims[key]
     if isinstance(value, bool) or not isinstance(value, kind):
         raise ValueError("claims-malformed")

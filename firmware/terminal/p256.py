@@ -20,6 +20,7 @@ _COMB_BITS = 2 * TEETH * COLUMNS
 _BLIND_BITS = 31  # k + r * n of any such r, made odd by another n, has no more bits than the comb
 _WINDOW_BITS = 4
 _WINDOW_TOP = 256  # a scalar has 257 bits once it is odd: digits at 0, 4 .. 256
+_NOTHING = 255  # in place of a digit
 _combs = {}  # point -> its comb, of the keys that terminal.p256_known was told of
 
 
@@ -37,9 +38,7 @@ def generate(random: "Callable[[int], bytes]") -> int:
 
 def public_key(d: int) -> tuple[int, int]:
     _check_private(d)
-    steps = _plan(COLUMNS)
-    _plan_base(steps, d)
-    return _affine(_walk(steps))
+    return _affine(_walk(_plan_base(d)))
 
 
 def is_on_curve(point: tuple[int, int]) -> bool:
@@ -106,9 +105,7 @@ def sign(d: int, digest: bytes, extra: bytes = b"") -> bytes:
 
 
 def _sign_with(d: int, e: int, k: int, mask: int, blind: int) -> tuple[int, int]:
-    steps = _plan(COLUMNS)
-    _plan_base(steps, k + blind * N)
-    r = _affine(_walk(steps, mask))[0] % N
+    r = _affine(_walk(_plan_base(k + blind * N), mask))[0] % N
     s = _inverse(k * mask % N, N) * (mask * e + mask * r % N * d) % N
     return r, s
 
@@ -121,9 +118,7 @@ def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
     if not (0 < r < N and 0 < s < N):
         return False
     w = _inverse(s, N)
-    steps = _plan_any(r * w % N, point)
-    _plan_base(steps, int.from_bytes(digest, "big") * w % N)
-    x, _, z = _walk(steps)
+    x, _, z = _walk(_plan_any(r * w % N, point) + _plan_base(int.from_bytes(digest, "big") * w % N))
     # x / z^2, taken modulo n, is r: without the inversion, and for both numbers below P that are r modulo n
     square = z * z % P
     return z != 0 and any([(number * square - x) % P == 0 for number in (r, r + N) if number < P])
@@ -131,13 +126,9 @@ def verify(point: tuple[int, int], digest: bytes, signature: bytes) -> bool:
 
 # --- scalar multiplication
 #
-# A plan lists, for each power of two, what is to be added there: (table of points, digit), and not yet the points, as
-# those of a verification are 20 KB. Both ways of planning write the scalar with the signs +1 and -1 alone (it is made
-# odd by adding n), so that there is no zero digit to skip and no length to see.
-
-
-def _plan(size: int) -> list:
-    return [()] * size
+# A plan lists tables of points, each with its digits: a byte for each power of two, the point to be added there or
+# _NOTHING. Not yet the points themselves: those of a verification are 20 KB. Both ways of planning write the scalar in
+# the signs +1 and -1 alone (it is made odd by adding n), so that there is no zero digit to skip and no length to see.
 
 
 def _signs(k: int, size_bits: int) -> int:
@@ -148,28 +139,26 @@ def _signs(k: int, size_bits: int) -> int:
 
 
 def _plan_any(k: int, point: tuple[int, int]) -> list:
-    """Returns a plan of k * point: with its comb, if it is known."""
+    """k * point, with its comb if it is known."""
     comb = _combs.get(point)
-    steps = _plan(COLUMNS if comb else _WINDOW_TOP + 1)
-    if comb:
-        _plan_comb(steps, k, comb)
-    else:
-        _plan_point(steps, k, point)
-    return steps
+    return _plan_comb(k, comb) if comb else _plan_point(k, point)
 
 
-def _plan_base(steps: list, k: int) -> None:
-    """Adds k * G."""
-    _plan_comb(steps, k, POINTS)
+def _plan_base(k: int) -> list:
+    """k * G."""
+    return _plan_comb(k, POINTS)
 
 
-def _plan_comb(steps: list, k: int, comb: "bytes | bytearray") -> None:
-    """Adds k times the comb's point: two tables, each for one half of the rows (12 rows of 24 bits)."""
+def _plan_comb(k: int, comb: "bytes | bytearray") -> list:
+    """k times the comb's point: two tables, each for one half of the rows (12 rows of 24 bits)."""
     signs = f"{_signs(k, _COMB_BITS):0{_COMB_BITS}b}"
     rows = [signs[i : i + COLUMNS] for i in range(0, _COMB_BITS, COLUMNS)]
+    upper, lower = bytearray(COLUMNS), bytearray(COLUMNS)
     for step in range(COLUMNS):
         digits = "".join([row[COLUMNS - 1 - step] for row in rows])
-        steps[step] += ((comb, 1 << TEETH | int(digits[:TEETH], 2)), (comb, int(digits[TEETH:], 2)))
+        upper[step] = 1 << TEETH | int(digits[:TEETH], 2)
+        lower[step] = int(digits[TEETH:], 2)
+    return [(comb, upper), (comb, lower)]
 
 
 def _comb_point(comb: "bytes | bytearray", digit: int) -> tuple[int, int]:
@@ -184,13 +173,14 @@ def _comb_point(comb: "bytes | bytearray", digit: int) -> tuple[int, int]:
     return x, y if digit >= half else P - y
 
 
-def _plan_point(steps: list, k: int, point: tuple[int, int]) -> None:
-    """Adds k * point: windows of four signs, which are an odd digit from -15 to 15."""
-    odd = _odd_multiples(point)
+def _plan_point(k: int, point: tuple[int, int]) -> list:
+    """k * point: windows of four signs, which are the odd numbers from -15 to 15 as digits 0 to 15."""
+    digits = bytearray(b"\xff" * (_WINDOW_TOP + 1))  # _NOTHING
     step = _WINDOW_TOP
     for character in f"{_signs(k, _WINDOW_TOP + _WINDOW_BITS):065x}":
-        steps[step] += ((odd, 2 * int(character, 16) - 15),)
+        digits[step] = int(character, 16)
         step -= _WINDOW_BITS
+    return [(_odd_multiples(point), digits)]
 
 
 def _odd_multiples(point: tuple[int, int]) -> list[tuple[int, int]]:
@@ -222,12 +212,15 @@ def _affine_all(points: list) -> list[tuple[int, int]]:
 def _walk(steps: list, mask: int = 1) -> tuple[int, int, int]:
     """Returns the planned sum in Jacobian coordinates, started from a representative chosen by mask."""
     x, y, z = 1, 1, 0
-    for points in reversed(steps):
+    for step in range(len(steps[0][1]) - 1, -1, -1):  # the first has as many as any
         x, y, z = _double(x, y, z)
-        for table, digit in points:
+        for table, digits in steps:
+            digit = digits[step] if step < len(digits) else _NOTHING
+            if digit == _NOTHING:
+                continue
             if isinstance(table, list):  # of a window: odd multiples
-                point_x, point_y = table[abs(digit) >> 1]
-                point_y = point_y if digit > 0 else P - point_y
+                point_x, point_y = table[digit - 8 if digit > 7 else 7 - digit]
+                point_y = point_y if digit > 7 else P - point_y
             else:
                 point_x, point_y = _comb_point(table, digit)
             x, y, z = _add(x, y, z, point_x, point_y)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tls import SSLContext
 
+    from terminal.agent_messages import Receipt
     from terminal.config import Config
     from terminal.flight_log import FlightLog
     from terminal.hardware import Beat, Hardware, Panel
@@ -34,6 +35,7 @@ WRITE_TIMEOUT_S = 20  # a network that is gone shows first as a send buffer that
 STEP_MS = 8000  # beyond such a deadline, until the next report
 RECEIPT_TIMEOUT_MS = 10_000
 WINDOW = 16  # evidence without a receipt on the way at once; bounds the memory
+REFILL = 8  # with so many on the way the window is filled again: what is sent alone has a receipt of its own to check
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 250, 30_000
 SETTLED_MS = 5000  # a link that held so long was a good one: start the backoff anew
 CHUNK_BYTES = 512
@@ -187,7 +189,8 @@ class Uplink:
         if message.topic == self._base + "/down/order":
             self._on_order(message.payload)
         elif message.topic == self._base + "/down/rcpt":
-            self._take_receipt(message.payload)
+            async with self._write_lock:
+                self._take_receipt(message.payload)
         else:
             print("uplink: message on an unknown topic dropped")
         if message.packet_id is not None:
@@ -196,14 +199,17 @@ class Uplink:
     def _take_receipt(self, token: bytes) -> None:
         config = self._config
         try:
-            receipt = parse_receipt(token, config.agent_kid, config.agent_point, config.ueid)
+            receipts = parse_receipt(token, config.agent_kid, config.agent_point, config.ueid)
         except ReceiptInvalid as error:
             print("uplink:", error.code, error)
             return
-        if self._log and self._log.take_receipt(receipt.token_sha256):
-            self._work.set()  # maybe there is more to say
-            return
-        for seq, (sha256, _) in list(self._sent.items()):
+        for receipt in receipts:
+            if not (self._log and self._log.take_receipt(receipt.token_sha256)):
+                self._take_record(receipt)
+        self.wake()  # there is room in the window, or more of the log to say
+
+    def _take_record(self, receipt: "Receipt") -> None:
+        for seq, (sha256, _) in self._sent.items():
             if sha256 == receipt.token_sha256:
                 del self._sent[seq]
                 try:
@@ -211,7 +217,6 @@ class Uplink:
                 except QueueError as error:
                     print("uplink:", error.code, error)
                 self._panel.show("refused-by-agent" if receipt.verdict == REFUSED else "stored", receipt.reason, seq)
-                self.wake()
                 return
 
     async def _send_evidence(self) -> None:
@@ -220,10 +225,12 @@ class Uplink:
         while True:
             self._beat()
             self._work.clear()
-            seq = self._next_due()
-            while seq is not None:
-                await self._send(seq)
-                seq = self._next_due()
+            has_room = self._on_the_way() <= REFILL
+            async with self._write_lock:  # a receipt that is checked in between would tear in two what is sent together
+                seq = self._next_due(has_room)
+                while seq is not None:
+                    await self._send(seq)
+                    seq = self._next_due(has_room)
             statement = await self._log.statement() if self._log else None
             if statement:
                 await self._write(mqtt.publish(self._base + "/up/log", statement, self._next_id()))
@@ -248,13 +255,16 @@ class Uplink:
         except QueueError as error:
             print("uplink:", error.code, error)  # the next receipt tries again
 
-    def _next_due(self) -> "int | None":
+    def _on_the_way(self) -> int:
+        return sum([1 for sha256, _ in self._sent.values() if sha256])
+
+    def _next_due(self, has_room: bool) -> "int | None":
         """The oldest that is not on the way, or has been for too long. Damaged ones take no place in the window."""
         now = ticks_ms()
-        damaged = sum([not sent[0] for sent in self._sent.values()])
+        damaged = len(self._sent) - self._on_the_way()
         for seq in self._queue.pending(WINDOW + damaged):
             sent = self._sent.get(seq)
-            if sent is None or ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
+            if has_room if sent is None else ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
                 return seq
         return None
 
@@ -270,16 +280,20 @@ class Uplink:
         if seq in self._sent:
             self._panel.show("evidence-resent", None, seq)
         self._sent[seq] = (record.sha256, ticks_ms())
-        await self._write(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
+        await self._put(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
 
     async def _write(self, packet: bytes) -> None:
         async with self._write_lock:
-            self._beat(WRITE_TIMEOUT_S * 1000 + STEP_MS)
-            self._writer.write(packet)
-            try:
-                await asyncio.wait_for(self._writer.drain(), WRITE_TIMEOUT_S)
-            except asyncio.TimeoutError:
-                raise LinkDown("the broker takes nothing") from None
+            await self._put(packet)
+
+    async def _put(self, packet: bytes) -> None:
+        """Under the lock."""
+        self._beat(WRITE_TIMEOUT_S * 1000 + STEP_MS)
+        self._writer.write(packet)
+        try:
+            await asyncio.wait_for(self._writer.drain(), WRITE_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise LinkDown("the broker takes nothing") from None
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65535 + 1

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner
 
 from host_agent import attestation, cbor, envelope
-from host_agent.attestation import Receipt, Verdict
+from host_agent.attestation import Answer, Receipt, Verdict
 from tests.host_agent.custody_bench import CustodyBench, findings
 from tests.host_agent.rig import Rig
 from tests.host_agent.terminal_double import TerminalDouble, at_once
@@ -101,7 +101,7 @@ class Bench(CustodyBench):
     def lose(self, seq: int) -> None:
         """What the agent's machine can do: every trace of a token is gone from its store."""
         with sqlite3.connect(self.folder / "agent.db") as connection:
-            for table in ("tokens", "outbox", "receipts", "backend_receipts"):
+            for table in ("tokens", "outbox", "receipted", "backend_receipts"):
                 connection.execute(
                     f"DELETE FROM {table} WHERE evidence_id IN (SELECT id FROM evidence WHERE seq = ?)", (seq,)
                 )
@@ -115,10 +115,12 @@ class Bench(CustodyBench):
 
     def receipt_for(self, token: bytes, **changes: Any) -> bytes:
         """The claims of an agent's receipt that says "stored"."""
-        sealed = envelope.parse(token)
-        cti = attestation.parse_evidence(sealed.payload).cti
-        told = Receipt("agent", int(time.time()), cti, self.terminal.ueid, sealed.sha256, Verdict.STORED)
+        told = Receipt("agent", int(time.time()), self.terminal.ueid, (self.stored(token),))
         return attestation.build_receipt(replace(told, **changes))
+
+    def stored(self, token: bytes) -> Answer:
+        sealed = envelope.parse(token)
+        return Answer(sealed.sha256, attestation.parse_evidence(sealed.payload).cti, Verdict.STORED)
 
 
 def refusal_of(function: Callable[[], Any]) -> str:

@@ -85,7 +85,9 @@ MUTATIONS = (
         "    envelope.check_signature(proof, rotation.to_prove(), rotation.public_key)\n",
         "",
     ),
-    Mutation("backend_receipt_for_another", "host_agent/forwarder.py", " or receipt.token_sha256 != row.sha256:", ":"),
+    Mutation(
+        "backend_receipt_for_another", "host_agent/forwarder.py", "receipt.about(row.sha256)", "receipt.answers[0]"
+    ),
     Mutation("expired_card", "tools/backend/appraisal.py", "today > identity.valid_to:", "False:"),
     Mutation(
         "foreign_receipt",
@@ -93,6 +95,13 @@ MUTATIONS = (
         'if _take(claims, 256, bytes) != ueid:\n            raise ReceiptInvalid("receipt for another terminal")',
         "",
     ),
+    Mutation(
+        "receipt_answers_twice",
+        "firmware/terminal/agent_messages.py",
+        "len({receipt.token_sha256 for receipt in receipts}) == len(receipts)",
+        "len(receipts)",
+    ),
+    Mutation("receipt_of_wrong_size", "firmware/terminal/agent_messages.py", "<= RECEIPTS_MAX:", "<= 99:"),
     Mutation(
         "foreign_order",
         "firmware/terminal/agent_messages.py",

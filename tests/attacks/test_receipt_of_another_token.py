@@ -7,7 +7,7 @@ ATTACK = Attack(
     has="a genuine receipt of the agent for an earlier registration",
     does="delivers it again while the next one waits",
     code="kept",
-    check="firmware/terminal/uplink.py:Uplink._take_receipt",
+    check="firmware/terminal/uplink.py:Uplink._take_record",
 )
 
 

@@ -21,12 +21,9 @@ ORDER = {
 RECEIPT = {
     1: "agent",
     6: 1770000000,
-    7: bytes(16),
     256: UEID,
     265: agent_messages.RECEIPT_PROFILE,
-    -70020: bytes(32),
-    -70021: 3,
-    -70022: "nonce-unknown",
+    -70021: [[bytes(32), bytes(16), 3, "nonce-unknown"], [bytes(31) + b"\1", b"", 1]],
 }
 
 _POINT = p256.public_key(1)
@@ -213,11 +210,13 @@ def _check_order(token: bytes) -> None:
 
 def _check_receipt(token: bytes) -> None:
     try:
-        receipt = agent_messages.parse_receipt(token, KID, _POINT, UEID)
+        receipts = agent_messages.parse_receipt(token, KID, _POINT, UEID)
     except ReceiptInvalid:
         return
-    assert receipt.verdict in (1, 2, 3) and len(receipt.token_sha256) == 32, "receipt"
-    assert (receipt.reason is not None) == (receipt.verdict == 3), "receipt: reason"
+    assert 1 <= len(receipts) <= 16, "receipt: answers"
+    for receipt in receipts:
+        assert receipt.verdict in (1, 2, 3) and len(receipt.token_sha256) == 32, "receipt"
+        assert (receipt.reason is not None) == (receipt.verdict == 3), "receipt: reason"
 
 
 def _check_packet(packet: mqtt.Packet) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +68,26 @@ class CustodyBench:
 
     def take(self, token: bytes, device: str | None = None, now: int | None = None) -> Outcome:
         """`device`: on whose topic it comes."""
+        return self.take_all([token], device, now)[0]
+
+    def take_all(self, tokens: Sequence[bytes], device: str | None = None, now: int | None = None) -> list[Outcome]:
+        """In one transaction."""
         now = int(time.time()) if now is None else now
-        examined = ingest.examine(f"rnr/v1/demo/{device or self.device}/up/evi", token, self.registry)
+        topic = f"rnr/v1/demo/{device or self.device}/up/evi"
         with self.store.transaction(is_intake=True):
-            outcome = ingest.settle(
-                self.store,
-                examined,
-                is_production=self.is_production,
-                face=self.face,
-                firmware=self.firmware,
-                now=now,
-            )
-            ingest.keep_receipt(self.store, outcome, self.signer, now)
-        return outcome
+            outcomes = [
+                ingest.settle(
+                    self.store,
+                    ingest.examine(topic, token, self.registry),
+                    is_production=self.is_production,
+                    face=self.face,
+                    firmware=self.firmware,
+                    now=now,
+                )
+                for token in tokens
+            ]
+            ingest.keep_receipts(self.store, outcomes, self.signer, now)
+        return outcomes
 
     def deliver(self) -> None:
         """The outbox to the backend, and its receipts back."""

@@ -338,4 +338,6 @@ def read_receipt(token: bytes, registry: Registry) -> Receipt:
     sealed = envelope.parse(token)
     assert sealed.kid == registry.agent.kid
     envelope.verify(sealed, registry.agent.public_key)
-    return attestation.parse_receipt(sealed.payload)
+    receipt = attestation.parse_receipt(sealed.payload)
+    assert receipt.issuer == registry.agent.id
+    return receipt

@@ -5,7 +5,7 @@ import sqlite3
 from typing import Any
 
 from host_agent import attestation, envelope
-from host_agent.attestation import Order, Receipt
+from host_agent.attestation import Answer, Order
 from tests.host_agent.rig import AgentProcess, Client, Rig, read_receipt, wait_until
 from tests.host_agent.terminal_double import TerminalDouble
 
@@ -59,16 +59,20 @@ class Shop:
     def send(self, payload: bytes, topic: str | None = None) -> None:
         self.client.send(topic or f"rnr/v1/demo/{self.device}/up/evi", payload)
 
-    def receipt_for(self, token: bytes) -> Receipt:
+    def answers(self) -> list[Answer]:
+        """Of all receipts that have come."""
+        receipts = [
+            read_receipt(arrival.payload, self.rig.registry)
+            for arrival in list(self.client.arrivals)
+            if arrival.topic.endswith("/rcpt")
+        ]
+        return [answer for receipt in receipts for answer in receipt.answers]
+
+    def receipt_for(self, token: bytes) -> Answer:
         digest = hashlib.sha256(token).digest()
 
-        def found() -> Receipt | None:
-            receipts = [
-                read_receipt(a.payload, self.rig.registry)
-                for a in list(self.client.arrivals)
-                if a.topic.endswith("/rcpt")
-            ]
-            return next((receipt for receipt in receipts if receipt.token_sha256 == digest), None)
+        def found() -> Answer | None:
+            return next((answer for answer in self.answers() if answer.token_sha256 == digest), None)
 
         return wait_until(found, "a receipt")
 

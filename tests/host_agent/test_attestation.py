@@ -9,11 +9,12 @@ from terminal import agent_messages
 from terminal.signer import SoftwareSigner
 
 from host_agent import attestation, cbor, envelope, keys
-from host_agent.attestation import Clock, ClockSource, Evidence, Order, Receipt, Validity, Verdict
+from host_agent.attestation import Answer, Clock, ClockSource, Evidence, Order, Receipt, Validity, Verdict
 from host_agent.errors import TokenRefused
 from host_agent.face import NotPerformed
 
 UEID = b"\x01" + bytes(16)
+STORED = [bytes(32), bytes(16), 1]  # an answer of a receipt
 MISSING = Enum("Mark", "MISSING").MISSING  # its name stands in the tests' names
 
 
@@ -265,9 +266,10 @@ def test_the_terminal_reads_our_order():
 @pytest.mark.parametrize(
     "receipt",
     [
-        Receipt("agent", 1, bytes(16), UEID, bytes(32), Verdict.STORED),
-        Receipt("backend", 1, bytes(16), None, bytes(32), Verdict.DUPLICATE),
-        Receipt("agent", 1, b"", UEID, bytes(32), Verdict.REFUSED, "token-malformed"),
+        Receipt("agent", 1, UEID, (Answer(bytes(32), bytes(16), Verdict.STORED),)),
+        Receipt("backend", 1, None, (Answer(bytes(32), bytes(16), Verdict.DUPLICATE),)),
+        Receipt("agent", 1, UEID, (Answer(bytes(32), b"", Verdict.REFUSED, "token-malformed"),)),
+        Receipt("agent", 1, UEID, tuple(Answer(bytes([n]) * 32, bytes(16), Verdict.STORED) for n in range(16))),
     ],
 )
 def test_a_receipt_comes_back_as_it_was(receipt):
@@ -279,20 +281,27 @@ def test_a_receipt_comes_back_as_it_was(receipt):
     [
         {"c1": MISSING},
         {"c6": MISSING},
-        {"c7": bytes(8)},
         {"c256": b""},
-        {"c_70020": bytes(31)},
-        {"c_70021": 0},
-        {"c_70021": 4},
-        {"c_70021": True},
-        {"c_70021": 3},
-        {"c_70022": "card-expired"},
-        {"c_70021": 3, "c_70022": "Not a code"},
+        {"c_70021": MISSING},
+        {"c_70021": []},
+        {"c_70021": {}},
+        {"c_70021": [7]},
+        {"c_70021": [STORED, STORED]},
+        {"c_70021": [[bytes([n]) * 32, bytes(16), 1] for n in range(17)]},
+        {"c_70021": [[bytes(31), bytes(16), 1]]},
+        {"c_70021": [[bytes(32), bytes(8), 1]]},
+        {"c_70021": [[bytes(32), bytes(16), 0]]},
+        {"c_70021": [[bytes(32), bytes(16), 4]]},
+        {"c_70021": [[bytes(32), bytes(16), True]]},
+        {"c_70021": [[bytes(32), bytes(16), 3]]},
+        {"c_70021": [[bytes(32), bytes(16), 1, "card-expired"]]},
+        {"c_70021": [[bytes(32), bytes(16), 3, "Not a code"]]},
+        {"c_70021": [[bytes(32), bytes(16), 3, "card-expired", "card-expired"]]},
     ],
-    ids=str,
+    ids=lambda changes: str(changes)[:60],
 )
 def test_a_receipt_of_another_shape_is_refused(changes):
-    base = {1: "agent", 6: 1, 7: bytes(16), 256: UEID, 265: attestation.RECEIPT_PROFILE, -70020: bytes(32), -70021: 1}
+    base = {1: "agent", 6: 1, 256: UEID, 265: attestation.RECEIPT_PROFILE, -70021: [STORED]}
     assert code_of(attestation.parse_receipt, _changed(base, changes, "c")) == "claims-malformed"
 
 

@@ -146,7 +146,7 @@ def test_token_given_up_for_room_stands_by_our_receipt(bench: CustodyBench):
     status, answer = bench.chain()
     assert (status, answer["keys"][0]["signatures_checked"], answer["keys"][0]["by_receipt"]) == (0, 2, 1)
     with sqlite3.connect(bench.folder / "agent.db") as connection:
-        connection.execute("DELETE FROM receipts WHERE evidence_id = 2")
+        connection.execute("DELETE FROM receipted WHERE evidence_id = 2")
     assert ("custody-token-invalid", 2, 2) in findings(bench.chain()[1])
 
 

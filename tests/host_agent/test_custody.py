@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner
 
 from host_agent import attestation, audit, bundle, cbor, envelope
-from host_agent.attestation import Receipt, Verdict
+from host_agent.attestation import Answer, Receipt, Verdict
 from host_agent.bundle import AGENT_RECEIPT, BACKEND_RECEIPT, EXTRACT, MANIFEST, TOKEN
-from host_agent.store import SCHEMA_VERSION
 from tests.host_agent.custody_bench import CustodyBench, codes, findings
 from tests.host_agent.rig import enter
 from tests.host_agent.terminal_double import MSISDN, citizen_number, identity
@@ -40,14 +39,47 @@ def test_both_receipts_are_kept_with_the_token_at_the_agent_and_the_backends_at_
     _, token = bench.complete()
     digest = hashlib.sha256(token).digest()
     for database, query in (
-        ("agent.db", "SELECT r.receipt FROM receipts r JOIN evidence e ON e.id = r.evidence_id WHERE e.sha256 = ?"),
+        ("agent.db", "SELECT r.receipt FROM receipts r JOIN receipted m ON m.receipt_id = r.id"
+                     " JOIN evidence e ON e.id = m.evidence_id WHERE e.sha256 = ?"),
         ("agent.db", "SELECT b.receipt FROM backend_receipts b JOIN evidence e ON e.id = b.evidence_id"
                      " WHERE e.sha256 = ?"),
         ("backend.db", "SELECT r.receipt FROM receipts r JOIN evidence e ON e.cti = r.cti WHERE e.sha256 = ?"),
     ):  # fmt: skip
         with sqlite3.connect(bench.folder / database) as connection:
             [[kept]] = connection.execute(query, (digest,)).fetchall()
-        assert attestation.parse_receipt(envelope.parse(kept).payload).token_sha256 == digest
+        assert attestation.parse_receipt(envelope.parse(kept).payload).about(digest) is not None
+
+
+def test_receipt_for_several_tokens_is_kept_once_and_proves_each_of_them(bench: CustodyBench):
+    tokens = [bench.token() for _ in range(20)]
+    outcomes = bench.take_all(tokens)
+    bench.deliver()
+    with sqlite3.connect(bench.folder / "agent.db") as connection:
+        assert connection.execute("SELECT count(*) FROM receipts").fetchone() == (2,), "16 and 4"
+    answers = [bench.custody(outcome.cti.hex()) for outcome in outcomes]
+    assert [status for status, _ in answers] == [0] * 20
+    digests = [answer["links"][1]["sha256"] for _, answer in answers]
+    assert digests == [digests[0]] * 16 + [digests[-1]] * 4
+    assert len({*digests}) == 2
+
+
+def test_bundle_with_a_receipt_for_several_tokens_proves_its_own(bench: CustodyBench):
+    outcomes = bench.take_all([bench.token() for _ in range(3)])
+    bench.deliver()
+    middle = outcomes[1].cti.hex()
+    path = bench.folder / "middle.custody"
+    assert bench.audit("export", middle, "--config", str(bench.config), "--output", str(path))[0] == 0
+    status, answer = bench.audit("verify", str(path), "--keys", str(bench.pki / "registry.json"))
+    assert (status, answer["cti"]) == (0, middle)
+
+
+def test_receipt_that_answers_other_tokens_is_found(bench: CustodyBench):
+    ctis = [outcome.cti.hex() for outcome in bench.take_all([bench.token() for _ in range(16)])]
+    ctis += [outcome.cti.hex() for outcome in bench.take_all([bench.token()])]
+    bench.deliver()
+    spoil(bench, "UPDATE receipted SET receipt_id = 3 - receipt_id")
+    for cti in (ctis[0], ctis[-1]):
+        assert codes(bench.custody(cti)[1]) == {"agent-receipt": "custody-agent-receipt-invalid"}
 
 
 def test_custody_of_a_registration_holds_and_names_three_signers(bench: CustodyBench):
@@ -146,8 +178,8 @@ def test_signature_altered_in_the_store_is_found(bench: CustodyBench, table: str
 def test_receipts_of_another_token_are_found(bench: CustodyBench):
     first, _ = bench.complete()
     bench.complete()
-    for table in ("receipts", "backend_receipts"):
-        spoil(bench, f"UPDATE {table} SET receipt = (SELECT receipt FROM {table} WHERE evidence_id = 2)")
+    for table, key in (("receipts", "id"), ("backend_receipts", "evidence_id")):
+        spoil(bench, f"UPDATE {table} SET receipt = (SELECT receipt FROM {table} WHERE {key} = 2)")
     assert codes(bench.custody(first)[1]) == {
         "agent-receipt": "custody-agent-receipt-invalid",
         "backend-receipt": "custody-backend-receipt-invalid",
@@ -177,8 +209,10 @@ def test_token_that_the_agent_itself_has_forged_and_receipted_is_found(bench: Cu
     token = forged(bench, bench.signer.key)
     with bench.store.transaction():
         evidence = enter(bench.store, token)
-        receipt = Receipt("agent", 1, evidence.cti, evidence.ueid, hashlib.sha256(token).digest(), Verdict.STORED)
-        bench.store.add_receipt(receipt.token_sha256, "t-0001", bench.sign_as_agent(attestation.build_receipt(receipt)))
+        answer = Answer(hashlib.sha256(token).digest(), evidence.cti, Verdict.STORED)
+        receipt = Receipt("agent", 1, evidence.ueid, (answer,))
+        signed = bench.sign_as_agent(attestation.build_receipt(receipt))
+        bench.store.add_receipt([answer.token_sha256], "t-0001", signed)
     status, answer = bench.custody(evidence.cti.hex())
     assert (status, codes(answer)["evidence"]) == (1, "custody-token-invalid")
     assert "agent-receipt" not in codes(answer), "its receipt is genuine: it convicts the agent"
@@ -193,32 +227,26 @@ def test_token_given_up_for_room_is_said_to_be_with_the_backend(bench: CustodyBe
     assert "the backend holds them" in answer["links"][0]["detail"]
 
 
-# --- a record of the version before
+# --- books of the version before
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> CustodyBench:
-    """Databases that version 1 wrote: two registrations and a refusal, the second not delivered yet."""
+    """Books that version 1 wrote, with a registration and a refusal."""
     upgrade = Path(__file__).parents[1] / "upgrade"
     authority.create(tmp_path / "pki", ["t-0001"])
-    for name in ("agent", "backend"):
-        with sqlite3.connect(tmp_path / f"{name}.db") as connection:
-            connection.executescript((upgrade / f"{name}-1.sql").read_text(encoding="utf-8"))
-    bench = CustodyBench(tmp_path / "pki", tmp_path)  # opening brings both up to date
-    shutil.copy(upgrade / "registry.json", tmp_path / "pki" / "registry.json")
-    return bench
+    with sqlite3.connect(tmp_path / "backend.db") as connection:
+        connection.executescript((upgrade / "backend-1.sql").read_text(encoding="utf-8"))
+    return CustodyBench(tmp_path / "pki", tmp_path)  # opening brings them up to date
 
 
-def test_store_of_version_1_is_brought_up_to_date_with_everything_in_it(old: CustodyBench):
-    assert old.store._value("PRAGMA user_version") == SCHEMA_VERSION
-    assert old.store.figures(0)["evidence"] == 3 and len(old.store.outbox(2**40, 10)) == 1
+def test_books_of_version_1_are_brought_up_to_date_with_everything_in_them(old: CustodyBench):
     assert old.books.counts()["registrations"] == 1 and old.books.counts()["refusals"] == {"card-expired": 1}
     old.close()
-    names = ("agent", "backend")
-    tables = {name: schema_of(old.folder / f"{name}.db") for name in names}
     fresh = CustodyBench(old.pki, old.folder / "pki")
     fresh.close()
-    assert tables == {name: schema_of(old.folder / "pki" / f"{name}.db") for name in names}, "as a new one has them"
+    tables = schema_of(old.folder / "backend.db")
+    assert tables == schema_of(old.folder / "pki" / "backend.db"), "as new ones have them"
 
 
 def schema_of(path: Path) -> dict[str, str]:
@@ -287,7 +315,7 @@ def other_receipt(exported: Exported, sign: Callable[[bytes], bytes], issuer: st
     digest = changes.get("sha256", hashlib.sha256(exported.token).digest())
     cti = changes.get("cti", bytes.fromhex(exported.cti))
     verdict = changes.get("verdict", Verdict.STORED)
-    return sign(attestation.build_receipt(Receipt(issuer, 1, cti, None, digest, verdict)))
+    return sign(attestation.build_receipt(Receipt(issuer, 1, None, (Answer(digest, cti, verdict),))))
 
 
 AGENT_INVALID = {"agent-receipt": "custody-agent-receipt-invalid"}

@@ -19,7 +19,7 @@ from host_agent.chain import Token, prove
 from host_agent.ingest import Outcome
 from host_agent.policy import FacePolicy
 from host_agent.registry import Registry, Status
-from host_agent.store import SCHEMA_VERSION, Store
+from host_agent.store import Store
 from tests.host_agent.custody_bench import CustodyBench
 from tests.host_agent.log_double import LogDouble
 from tests.host_agent.rig import NOW, Rig
@@ -340,23 +340,6 @@ def test_audit_for_people_says_what_happened(bench: LogBench):
 def spoil(bench: LogBench, sql: str, *values: object) -> None:
     with sqlite3.connect(bench.folder / "agent.db") as connection:
         connection.execute(sql, values)
-
-
-# --- a store of the version before
-
-
-def test_store_of_version_2_gets_the_tables_and_keeps_what_is_in_it(pki: Path, tmp_path: Path):
-    with sqlite3.connect(tmp_path / "agent.db") as connection:
-        script = Path(__file__).parents[1] / "upgrade" / "agent-2.sql"
-        connection.executescript(script.read_text(encoding="utf-8"))
-    bench = LogBench(pki, tmp_path)
-    assert bench.store._value("PRAGMA user_version") == SCHEMA_VERSION
-    assert bench.store.figures(0)["evidence"] == 3
-    head = bench.store.history_head()
-    assert head is not None and head.length == 2
-    assert bench.raised(bench.log.statement("a")) == []
-    assert bench.findings() == []
-    bench.store.close()
 
 
 # --- the running agent

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from host_agent import attestation, cbor, envelope, forwarder, keys, link
-from host_agent.attestation import Receipt, Verdict
+from host_agent.attestation import Answer, Receipt, Verdict
 from host_agent.forwarder import Forwarder
 from host_agent.registry import Registry
 from host_agent.store import OutboxRow, Store
@@ -91,7 +91,7 @@ class BackendDouble:
         verdict = Verdict.DUPLICATE if self.books[sealed.sha256] > 1 else Verdict.STORED
         if self.refuse is not None:
             verdict = Verdict.REFUSED
-        claims = Receipt(issuer, NOW, bytes(16), None, sealed.sha256, verdict, self.refuse)
+        claims = Receipt(issuer, NOW, None, (Answer(sealed.sha256, bytes(16), verdict, self.refuse),))
         return envelope.sign(attestation.build_receipt(claims), self.kid, self._key)
 
 
@@ -243,7 +243,8 @@ def test_receipt_signed_with_the_agents_own_key_delivers_nothing(post: Post) -> 
     registry = Registry.load(post.pki / "registry.json")
     key = keys.load_private(post.pki / "agent.sign.key.pem")
     tokens = post.fill(1)
-    claims = Receipt("backend", NOW, bytes(16), None, hashlib.sha256(tokens[0]).digest(), Verdict.STORED)
+    answer = Answer(hashlib.sha256(tokens[0]).digest(), bytes(16), Verdict.STORED)
+    claims = Receipt("backend", NOW, None, (answer,))
     forged = envelope.sign(attestation.build_receipt(claims), registry.agent.kid, key)
     post.backend.twist = lambda _receipts: [forged]
     post.run(lambda sender: sender.figures.trouble == "receipt-invalid")

@@ -55,6 +55,10 @@ class Bench:
         with self.store.transaction(is_intake=True):
             return ingest.settle(self.store, examined, is_production=False, face=FacePolicy(), now=NOW)
 
+    def receipts(self, *outcomes: Outcome) -> list[tuple[str, bytes]]:
+        with self.store.transaction():
+            return ingest.keep_receipts(self.store, outcomes, self.signer, NOW)
+
     def order_end(self, order_id: str) -> tuple[str, str | None]:
         row = self.store.order(order_id)
         assert row is not None
@@ -265,32 +269,50 @@ def test_refused_token_keeps_its_place_in_the_chain(bench: Bench) -> None:
 
 def test_receipt_is_signed_and_says_what_became_of_the_token(bench: Bench) -> None:
     token = bench.evidence()
-    message = ingest.receipt(bench.take(token), bench.signer, NOW)
-    assert message is not None
-    topic, receipt_token = message
+    [(topic, receipt_token)] = bench.receipts(bench.take(token))
     receipt = read_receipt(receipt_token, bench.registry)
     assert topic == "rnr/v1/demo/t-0001/down/rcpt"
-    assert (receipt.issuer, receipt.ueid, receipt.verdict) == ("agent", bench.terminal.ueid, Verdict.STORED)
-    assert receipt.token_sha256 == hashlib.sha256(token).digest()
+    assert (receipt.issuer, receipt.ueid) == ("agent", bench.terminal.ueid)
+    [answer] = receipt.answers
+    assert (answer.verdict, answer.token_sha256) == (Verdict.STORED, hashlib.sha256(token).digest())
+
+
+def test_one_receipt_answers_up_to_sixteen_tokens_of_one_terminal(bench: Bench) -> None:
+    ours = [bench.take(b"garbage %d" % number) for number in range(17)]
+    theirs = [bench.take(b"rubbish %d" % number, device="t-0002") for number in range(2)]
+    messages = bench.receipts(ours[0], theirs[0], *ours[1:], theirs[1])
+    told = [(topic, read_receipt(token, bench.registry)) for topic, token in messages]
+    assert [(topic.split("/")[3], len(receipt.answers)) for topic, receipt in told] == [
+        ("t-0001", 16), ("t-0001", 1), ("t-0002", 2)
+    ]  # fmt: skip
+    answered = [answer.token_sha256 for _, receipt in told for answer in receipt.answers]
+    assert answered == [one.sha256 for one in (*ours, *theirs)], "in the order in which they came"
+    assert len({receipt.ueid for _, receipt in told}) == 2
+
+
+def test_token_that_came_twice_at_once_is_answered_once_as_stored(bench: Bench) -> None:
+    token = bench.evidence()
+    [(_, receipt_token)] = bench.receipts(bench.take(token), bench.take(token))
+    assert [answer.verdict for answer in read_receipt(receipt_token, bench.registry).answers] == [Verdict.STORED]
 
 
 def test_refusal_receipt_names_the_code_and_leaves_out_what_could_not_be_read(bench: Bench) -> None:
-    message = ingest.receipt(bench.take(b"garbage"), bench.signer, NOW)
-    assert message is not None
-    receipt = read_receipt(message[1], bench.registry)
-    assert (receipt.verdict, receipt.reason, receipt.cti) == (Verdict.REFUSED, "token-malformed", b"")
-    assert receipt.token_sha256 == hashlib.sha256(b"garbage").digest()
+    [(_, receipt_token)] = bench.receipts(bench.take(b"garbage"))
+    [answer] = read_receipt(receipt_token, bench.registry).answers
+    assert (answer.verdict, answer.reason, answer.cti) == (Verdict.REFUSED, "token-malformed", b"")
+    assert answer.token_sha256 == hashlib.sha256(b"garbage").digest()
 
 
 def test_unregistered_terminal_gets_no_receipt(bench: Bench) -> None:
-    assert ingest.receipt(bench.take(b"garbage", device="t-9999"), bench.signer, NOW) is None
+    assert bench.receipts(bench.take(b"garbage", device="t-9999")) == []
 
 
 def test_what_could_not_be_kept_gets_no_receipt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     # A receipt lets the terminal delete its record, whatever the verdict.
     monkeypatch.setattr(store, "REFUSALS_PER_HOUR", 1)
-    assert ingest.receipt(bench.take(b"first"), bench.signer, NOW) is not None
-    assert ingest.receipt(bench.take(b"second"), bench.signer, NOW) is None
+    first, second = bench.take(b"first"), bench.take(b"second")
+    [(_, receipt_token)] = bench.receipts(first, second)
+    assert [answer.token_sha256 for answer in read_receipt(receipt_token, bench.registry).answers] == [first.sha256]
 
 
 def other_signature(token: bytes) -> bytes:

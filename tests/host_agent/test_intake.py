@@ -15,7 +15,7 @@ from host_agent.keys import load_private
 from host_agent.policy import FacePolicy
 from host_agent.registry import Registry
 from host_agent.store import BackendAnswer, Store
-from tests.host_agent.rig import NOW, enter, wait_until
+from tests.host_agent.rig import NOW, enter, read_receipt, wait_until
 from tests.host_agent.terminal_double import TerminalDouble
 
 MIB = 1024 * 1024
@@ -119,11 +119,18 @@ def test_acknowledgements_are_in_the_order_received(desk: Desk) -> None:
     assert desk.courier.acknowledged == list(range(1, 701))
 
 
-def test_every_message_has_one_receipt_after_it_is_acknowledged(desk: Desk) -> None:
-    desk.offer(20)
+def answered(desk: Desk) -> list[bytes]:
+    receipts = [read_receipt(receipt, desk.registry) for _, receipt in desk.courier.published]
+    return [answer.token_sha256 for receipt in receipts for answer in receipt.answers]
+
+
+def test_every_message_is_answered_once_in_order_after_it_is_acknowledged(desk: Desk) -> None:
+    tokens = desk.offer(20)
     desk.intake.start()
-    wait_until(lambda: len(desk.courier.published) == 20, "20 receipts")
+    wait_until(lambda: len(answered(desk)) == 20, "20 answers")
+    assert answered(desk) == [envelope.parse(token).sha256 for token in tokens]
     assert {topic for topic, _ in desk.courier.published} == {"rnr/v1/demo/t-0001/down/rcpt"}
+    assert len(desk.courier.published) == 2, "they were there together: 16 and 4 to a receipt"
 
 
 def test_full_store_acknowledges_nothing_says_so_and_goes_on_by_itself(

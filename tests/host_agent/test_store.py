@@ -53,10 +53,11 @@ def test_second_agent_on_the_same_store_is_refused(books: Store, tmp_path: Path)
         Store(tmp_path / "agent.db", MIB, 0)
 
 
-def test_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
+def test_store_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
     with sqlite3.connect(tmp_path / "agent.db") as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(ConfigError, match=rf"store\.path: .*version is {SCHEMA_VERSION + 1}"):
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(ConfigError, match=rf"store\.path: .*version is {version}"):
         Store(tmp_path / "agent.db", MIB, 0)
 
 

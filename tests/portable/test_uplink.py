@@ -65,6 +65,31 @@ class Records:
         return Record(seq, "order", token, bytes(32))
 
 
+class Chain(Records):
+    """Many records, which go as they are receipted; `SHA-256` is the number."""
+
+    def __init__(self, count: int) -> None:
+        self._left = list(range(1, count + 1))
+        self.removed = []
+
+    def pending(self, most: "int | None" = None) -> list:
+        return self._left[:most]
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def read(self, seq: int) -> Record:
+        return Record(seq, "order", b"token", digest_of(seq))
+
+    def remove(self, seq: int) -> None:
+        self._left.remove(seq)
+        self.removed.append(seq)
+
+
+def digest_of(seq: int) -> bytes:
+    return bytes(31) + bytes([seq])
+
+
 class Broker:
     """Lets a terminal in; `serve(broker, reader, writer, decoder)` is what it does then. Counts the links."""
 
@@ -131,6 +156,13 @@ class Log:
     def take_receipt(self, sha256: bytes) -> bool:
         self.receipts.append(sha256)
         return sha256 == bytes(32)
+
+
+async def receipt(*digests: bytes) -> bytes:
+    """The agent has stored these."""
+    claims = {1: "agent", 6: 1, 256: b"\x01" + bytes(16), 265: agent_messages.RECEIPT_PROFILE}
+    claims[-70021] = [[digest, b"", agent_messages.STORED] for digest in digests]
+    return await sign1(cbor.encode(claims), AGENT.kid, AGENT)
 
 
 def play(serve, records: Records, is_over, log: "Log | None" = None, **constants: float) -> tuple:
@@ -240,10 +272,7 @@ def test_flight_log_goes_out_on_its_own_topic_after_the_evidence_and_hears_its_r
     async def serve(broker: Broker, reader, writer, decoder: mqtt.Decoder) -> None:
         while HEAD + "/up/log" not in broker.topics:
             await broker.packet(reader, decoder)
-        claims = {1: "agent", 6: 1, 7: b"", 256: b"\x01" + bytes(16), 265: agent_messages.RECEIPT_PROFILE}
-        claims.update({-70020: bytes(32), -70021: agent_messages.STORED})
-        receipt = await sign1(cbor.encode(claims), AGENT.kid, AGENT)
-        writer.write(mqtt.publish(HEAD + "/down/rcpt", receipt, 1))
+        writer.write(mqtt.publish(HEAD + "/down/rcpt", await receipt(bytes(32)), 1))
         await keep_reading(broker, reader, writer, decoder)
 
     broker, panel, _ = play(serve, Records(b"token"), lambda broker, panel, orders: log.receipts, log=log)
@@ -261,3 +290,35 @@ def test_evidence_that_is_sent_again_for_want_of_a_receipt_is_told() -> None:
         LOOK_S=0.01,
     )
     assert panel.shown[:2] == ["online", "evidence-resent"]
+
+
+def test_one_receipt_ends_many_records_and_the_window_is_filled_again_when_half_of_it_is_free() -> None:
+    records, counts = Chain(40), []
+
+    async def serve(broker: Broker, reader, writer, decoder: mqtt.Decoder) -> None:
+        async def sent(most: int) -> None:
+            """As many are on the way, and one ping shows that no more come."""
+            while broker.topics.count(HEAD + "/up/evi") < most:
+                await broker.packet(reader, decoder)
+            while (await broker.packet(reader, decoder)).kind == mqtt.PUBLISH:
+                pass
+            counts.append(broker.topics.count(HEAD + "/up/evi"))
+
+        await sent(16)
+        for first, last in ((1, 7), (8, 8), (9, 16), (17, 32), (33, 40)):
+            some = await receipt(*[digest_of(seq) for seq in range(first, last + 1)])
+            writer.write(mqtt.publish(HEAD + "/down/rcpt", some, 1))
+            await writer.drain()
+            await sent(min(40, 16 if last < 8 else last + 16))
+        await keep_reading(broker, reader, writer, decoder)
+
+    _, panel, _ = play(serve, records, lambda broker, panel, orders: not len(records), LOOK_S=0.01, PING_AFTER_MS=100)
+    assert records.removed == list(range(1, 41)), "each once, in order"
+    assert counts[:3] == [16, 16, 24], "seven places are not enough"
+    assert panel.shown.count("stored") == 40
+
+
+def test_record_is_not_held_up_by_damaged_ones() -> None:
+    records = Records(*([None] * 20 + [b"whole"]))
+    broker, _, _ = play(keep_reading, records, lambda broker, panel, orders: HEAD + "/up/evi" in broker.topics)
+    assert broker.links == 1

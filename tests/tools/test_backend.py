@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from host_agent import attestation, cbor, envelope
-from host_agent.attestation import Receipt, Verdict
+from host_agent.attestation import Answer, Verdict
 from host_agent.errors import ConfigError, TestAuthorityRefused
 from host_agent.registry import Registry
 from tests.host_agent.terminal_double import MSISDN, TerminalDouble, citizen_number
@@ -165,14 +165,14 @@ class Server:
         finally:
             connection.close()
 
-    def post(self, *tokens: bytes) -> list[Receipt]:
+    def post(self, *tokens: bytes) -> list[Answer]:
         status, body = self.request("POST", "/v1/attestations", batch(*tokens))
         assert status == 200
         response = cbor.decode(body, 2**20)
         assert response[1] == "backend"
         return [self.read(receipt) for receipt in response[2]]
 
-    def read(self, token: bytes) -> Receipt:
+    def read(self, token: bytes) -> Answer:
         """Verified with the backend's registered key."""
         sign = Registry.load(self._folder / "pki" / "registry.json").backend.sign
         parsed = envelope.parse(token)
@@ -180,7 +180,8 @@ class Server:
         envelope.verify(parsed, sign.public_key)
         receipt = attestation.parse_receipt(parsed.payload)
         assert receipt.issuer == "backend" and receipt.ueid is None
-        return receipt
+        [answer] = receipt.answers
+        return answer
 
     def books(self) -> dict[str, Any]:
         status, body = self.request("GET", "/v1/books")

@@ -21,7 +21,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from host_agent import attestation, envelope, keys
-from host_agent.attestation import Receipt
+from host_agent.attestation import Answer, Receipt
 from host_agent.errors import ConfigError, TestAuthorityRefused, TokenRefused
 from host_agent.registry import Key, Registry
 from host_agent.revocation import Revocations, serial_of
@@ -44,9 +44,8 @@ class Signer:
     private_key: ec.EllipticCurvePrivateKey
 
     def receipt(self, entry: Entry, now: int) -> bytes:
-        payload = attestation.build_receipt(
-            Receipt(self.issuer, now, entry.cti, None, entry.sha256, entry.verdict, entry.code)
-        )
+        answer = Answer(entry.sha256, entry.cti, entry.verdict, entry.code)
+        payload = attestation.build_receipt(Receipt(self.issuer, now, None, (answer,)))
         return envelope.sign(payload, self.kid, self.private_key)
 
 
