@@ -19,11 +19,12 @@ from tools.demo.process import PartFailed, Process, free_ports
 from tools.emulator.board import Board, PanelEvent, Signal
 from tools.emulator.flash import build_image, write_rom
 from tools.emulator.provision import firmware_rom, terminal_files
-from tools.emulator.sam_reader import ReaderServer, SamReader
+from tools.emulator.sam_reader import LATENCY_MS, ReaderServer, SamReader
 from tools.pki.authority import create as create_authority
 
 SHIMING = (sys.executable, "-m", "tools.cli")
 ORDER_S = 120  # longer than any part takes to come back
+QUICK: dict[str, Any] = {"latency_ms": dict.fromkeys(LATENCY_MS, 1), "bytes_per_s": 1_000_000}  # of a reader
 
 
 class BrokerKind(StrEnum):
@@ -49,7 +50,10 @@ class Terminal:
 
 
 class Plant:
-    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs."""
+    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs.
+
+    `is_reader_quick`: its answers take no time, so that many customers can come; everything else keeps its pace.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Plant:
         broker: BrokerKind = BrokerKind.EMBEDDED,
         heap: str = "2M",
         face: FaceLevel = FaceLevel.NONE,
+        is_reader_quick: bool = False,
     ) -> None:
         self.folder = folder
         self.terminals: list[Terminal] = []
@@ -69,6 +74,7 @@ class Plant:
         self._broker_kind = broker
         self._heap = heap
         self._face = face
+        self._is_reader_quick = is_reader_quick
         self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
         self._on_signal: dict[str, Callable[[Signal], None]] = {}
         self._orders: aiohttp.ClientSession | None = None
@@ -119,7 +125,7 @@ class Plant:
         context.load_cert_chain(self.pki / "agent.cert.pem", self.pki / "agent.key.pem")
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"https://localhost:{self._backend_port}/v1/books", ssl=context) as response,
+            session.get(f"https://localhost:{self.backend_port}/v1/books", ssl=context) as response,
         ):
             response.raise_for_status()
             return await response.json()
@@ -137,7 +143,8 @@ class Plant:
     async def _start(self) -> None:
         self.pki = self.folder / "pki"
         create_authority(self.pki, self._names)
-        self.broker_port, self._orders_port, self._backend_port = free_ports(3)
+        self.broker_port, self._orders_port, self.backend_port = free_ports(3)
+        await self._open_lines()
         self._write_configurations()
         self.backend = self._process(
             "backend", "backend", "run", "--config", str(self.folder / "backend.toml"), "--json"
@@ -147,7 +154,7 @@ class Plant:
             await self._start_mosquitto()
         elif self._broker_kind is BrokerKind.AMQTT:
             self.broker = self._process(
-                "broker", "agent", "broker", "--config", str(self.folder / "agent.toml"), "--json"
+                "broker", "agent", "broker", "--config", str(self.folder / "broker.toml"), "--json"
             )
             await self.broker.start()
         self.agent = self._process("agent", "agent", "run", "--config", str(self.folder / "agent.toml"), "--json")
@@ -184,7 +191,7 @@ class Plant:
         if program is None:
             raise PartFailed("mosquitto is not installed")
         generated = await asyncio.create_subprocess_exec(
-            *SHIMING, "agent", "broker-config", "mosquitto", "--config", str(self.folder / "agent.toml"),
+            *SHIMING, "agent", "broker-config", "mosquitto", "--config", str(self.folder / "broker.toml"),
             "--directory", str(self.folder / "mosquitto"),
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
@@ -204,7 +211,7 @@ class Plant:
             line_baud=lambda: board.reader_baud,
             has_decoder=self._face is FaceLevel.MATCH,
         )
-        server = ReaderServer(reader)
+        server = ReaderServer(reader, **QUICK) if self._is_reader_quick else ReaderServer(reader)
         await server.start()
         board = Board(
             flash, rom=rom, reader_port=server.port, heap=self._heap,
@@ -215,11 +222,22 @@ class Plant:
         self.terminals.append(Terminal(name, board, reader, server))
         await board.start()
 
+    async def _open_lines(self) -> None:
+        """The keys are there, nothing runs: whoever puts something between two parts opens it here."""
+
+    def broker_port_for(self, client: str) -> int:
+        """Where this terminal, or the agent, finds the broker."""
+        del client
+        return self.broker_port
+
+    def backend_port_for_agent(self) -> int:
+        return self.backend_port
+
     def flash_files(self, name: str) -> dict[str, bytes]:
         """What a terminal has on flash when it is first switched on."""
         return terminal_files(
             self.pki, name,
-            broker_host="127.0.0.1", broker_port=self.broker_port, broker_name="localhost", face=self._face,
+            broker_host="127.0.0.1", broker_port=self.broker_port_for(name), broker_name="localhost", face=self._face,
         )  # fmt: skip
 
     def _show(self, terminal: str, event: PanelEvent) -> None:
@@ -235,8 +253,14 @@ class Plant:
             on_signal(signal)
 
     def _write_configurations(self) -> None:
+        self._write("agent.toml", self._agent_settings(self.broker_port_for("agent")))
+        if self._broker_kind is not BrokerKind.EMBEDDED:
+            self._write("broker.toml", self._agent_settings(self.broker_port))
+        self._write("backend.toml", self._backend_settings())
+
+    def _agent_settings(self, broker_port: int) -> str:
         embedded = self._broker_kind is BrokerKind.EMBEDDED
-        agent = f"""\
+        return f"""\
             mode = "emulated"
 
             [agent]
@@ -246,7 +270,7 @@ class Plant:
             [broker]
             embedded = {json.dumps(embedded)}
             host = "127.0.0.1"
-            port = {self.broker_port}
+            port = {broker_port}
             ca = "pki/ca.cert.pem"
             certificate = "pki/broker.cert.pem"
             key = "pki/broker.key.pem"
@@ -263,7 +287,7 @@ class Plant:
             path = "agent.db"
 
             [backend]
-            url = "https://localhost:{self._backend_port}"
+            url = "https://localhost:{self.backend_port_for_agent()}"
             ca = "pki/ca.cert.pem"
             certificate = "pki/agent.cert.pem"
             key = "pki/agent.key.pem"
@@ -278,13 +302,15 @@ class Plant:
             [face]
             require = {json.dumps(self._face)}
             """
-        backend = f"""\
+
+    def _backend_settings(self) -> str:
+        return f"""\
             mode = "emulated"
             database = "backend.db"
 
             [listen]
             host = "127.0.0.1"
-            port = {self._backend_port}
+            port = {self.backend_port}
 
             [pki]
             ca = "pki/ca.cert.pem"
@@ -298,8 +324,6 @@ class Plant:
             [face]
             require = {json.dumps(self._face)}
             """
-        self._write("agent.toml", agent)
-        self._write("backend.toml", backend)
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text("\n".join(line.strip() for line in text.splitlines()) + "\n", encoding="utf-8")

@@ -54,7 +54,12 @@ class Counter:
     answer. Who looks at the screen's last word for `look_s` then presses start, so that the next one need not wait."""
 
     def __init__(
-        self, terminal: Terminal, order_state: OrderState, changed: Callable[[Visit], None], look_s: float = 0
+        self,
+        terminal: Terminal,
+        order_state: OrderState,
+        changed: Callable[[Visit], None],
+        look_s: float = 0,
+        hand_s: float = HAND_S,
     ) -> None:
         self.name = terminal.name
         self._terminal = terminal
@@ -62,6 +67,7 @@ class Counter:
         self._order_state = order_state
         self._changed = changed
         self._look_s = look_s
+        self._hand_s = hand_s
         self._events: asyncio.Queue[PanelEvent] = asyncio.Queue()
         self._card_down_at: float | None = None
 
@@ -137,7 +143,7 @@ class Counter:
 
     async def _put_down(self, visit: Visit) -> None:
         await self._lift()
-        await asyncio.sleep(HAND_S)
+        await asyncio.sleep(self._hand_s)
         if visit.customer.plot is Plot.PULLED and "card" not in visit.steps:
             self._reader.schedule_lift(PULL_AFTER_BYTES)
         self._reader.place(people.card(visit.customer.person, head=visit.customer.head))
@@ -151,7 +157,7 @@ class Counter:
 
     async def _lift(self) -> None:
         if self._card_down_at is not None:
-            await asyncio.sleep(HAND_S)
+            await asyncio.sleep(self._hand_s)
             self._reader.lift()
             self._card_down_at = None
 

@@ -46,6 +46,12 @@ class Process:
         self._ready = asyncio.Event()
         self._failure: str | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """None while it is down."""
+        process = self._process
+        return process.pid if process and process.returncode is None else None
+
     async def start(self) -> None:
         self._keeper = asyncio.create_task(self._keep(), name=self.name)
         await self.ready()
