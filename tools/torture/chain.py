@@ -30,6 +30,8 @@ from tools.torture.ledgers import Discrepancy, Ledgers, Placed, Sight
 from tools.torture.plan import TERMINALS, Kind, Plan, plan
 from tools.torture.scenario import Finding, Progress, Result
 
+log = logging.getLogger(__name__)
+
 LANES = 8  # plants side by side
 RUNS_EACH = 50  # of one plant
 HAND_S = 0.02  # of customers who do not think
@@ -143,6 +145,9 @@ async def _play_one(plant: ChainPlant, one: Plan, history: History, tally: Tally
         return [("unexplained", f"{error.code}: {error}")]
     except TimeoutError:
         return [("unexplained", "customers were not served in time")]
+    except Exception as error:
+        log.exception("run %d", one.run)  # the others are played all the same
+        return [("unexplained", f"{type(error).__name__} in the machine itself")]
     finally:
         for task in (watching, playing):
             task.cancel()

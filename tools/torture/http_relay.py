@@ -90,8 +90,8 @@ class HttpRelay:
                 return web.Response(body=broken(answer.body, fate), content_type="application/cbor")
             case _:
                 pass
-        assert request.transport is not None
-        request.transport.close()
+        if request.transport is not None:  # the agent has not given up before
+            request.transport.close()
         return web.Response(status=504)
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:

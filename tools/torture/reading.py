@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from littlefs import LittleFSError
 from terminal.errors import QueueError
 from terminal.queue import Queue
 
@@ -50,7 +51,7 @@ def read_flash(image: Path) -> Flash:
     """With the terminal's own module, from a copy of its files."""
     try:
         files = {name: content for name, content in flash.read_files(image).items() if name.startswith("queue/")}
-    except (FlashInvalid, OSError) as error:
+    except (FlashInvalid, LittleFSError, OSError) as error:
         raise Changing from error
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "queue").mkdir()
