@@ -62,16 +62,15 @@ class Chain:
     default_runs = 1000
 
     def run(self, seed: int, runs: int, progress: Progress) -> Result:
-        return _play(seed, [plan(seed, run) for run in range(runs)], progress)
+        return _play([plan(seed, run) for run in range(runs)], progress)
 
     def replay(self, seed: int, at: str) -> Result:
         if not at.isdecimal():
             raise TortureFailed(f"--replay {at}: the number of a run, as a finding names it", exit_status=2)
-        return _play(seed, [plan(seed, int(at))], lambda _done, _total: None)
+        return _play([plan(seed, int(at))], lambda _done, _total: None)
 
 
-def _play(seed: int, plans: list[Plan], progress: Progress) -> Result:
-    del seed
+def _play(plans: list[Plan], progress: Progress) -> Result:
     tally = Tally()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # connections that break are what this is about
     asyncio.run(_play_all(plans, tally, progress))
@@ -114,7 +113,7 @@ async def _play_some(broker: BrokerKind, waiting: list[Plan], tally: Tally, prog
                 if not waiting:
                     return
                 one = waiting.pop()
-                found = await _play_one(plant, one, history, tally)
+                found = await play_one(plant, one, history, tally)
                 tally.done += 1
                 tally.findings += [Finding(kind, words, str(one.run)) for kind, words in found]
                 progressed()
@@ -129,7 +128,8 @@ def _keep(folder: Path, run: int) -> None:
         shutil.copytree(folder, Path(keep) / str(run), symlinks=True, dirs_exist_ok=True)
 
 
-async def _play_one(plant: ChainPlant, one: Plan, history: History, tally: Tally) -> list[Discrepancy]:
+async def play_one(plant: ChainPlant, one: Plan, history: History, tally: Tally) -> list[Discrepancy]:
+    """What is wrong with the books after this run. `history` is that of the plant, which is up."""
     tally.counts["customers"] += len(one.customers)
     seen, refused = len(history.sights), history.clock_refusals
     watching = asyncio.create_task(plant.watch())
