@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -73,7 +74,10 @@ class Chain:
 def _play(plans: list[Plan], progress: Progress) -> Result:
     tally = Tally()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # connections that break are what this is about
-    asyncio.run(_play_all(plans, tally, progress))
+    try:
+        asyncio.run(_play_all(plans, tally, progress))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None  # SIGTERM: the same end as with Ctrl-C
     return Result(
         faults=tally.faults.total(),
         findings=sorted(tally.findings, key=lambda finding: int(finding.at)),
@@ -92,6 +96,9 @@ async def _play_all(plans: list[Plan], tally: Tally, progress: Progress) -> None
     for one in reversed(plans):
         waiting[one.broker if has_mosquitto else BrokerKind.AMQTT].append(one)
     total = len(plans)
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
     async def lane(number: int) -> None:
         while any(waiting.values()):
@@ -118,6 +125,7 @@ async def _play_some(broker: BrokerKind, waiting: list[Plan], tally: Tally, prog
                 tally.findings += [Finding(kind, words, str(one.run)) for kind, words in found]
                 progressed()
                 if found:
+                    log.warning("run %d: %s", one.run, "; ".join(f"{kind}: {words}" for kind, words in found))
                     _keep(Path(name), one.run)
                     return
 
