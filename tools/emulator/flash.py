@@ -122,7 +122,7 @@ def _filesystem(context: UserContext, disk_version: int = 0) -> LittleFS:
         read_size=32,
         prog_size=256,
         lookahead_size=32,
-        cache_size=1024,  # MicroPython's: it keeps files of up to 512 bytes inline, and a smaller cache cannot read those
+        cache_size=1024,  # MicroPython's: with it a board keeps up to 512 bytes inline, which a smaller one cannot read
         disk_version=disk_version,
     )
 
