@@ -78,6 +78,8 @@ def _play(plans: list[Plan], progress: Progress) -> Result:
         asyncio.run(_play_all(plans, tally, progress))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None  # SIGTERM: the same end as with Ctrl-C
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures  # the first is what went wrong: a plant does not come up
     return Result(
         faults=tally.faults.total(),
         findings=sorted(tally.findings, key=lambda finding: int(finding.at)),

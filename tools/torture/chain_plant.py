@@ -85,7 +85,7 @@ class ChainPlant(Plant):
         self.umpire = Umpire(self._strike)
         self._relays: dict[str, MqttRelay] = {}
         self._http_relay: HttpRelay | None = None
-        self._strikes: set[asyncio.Task[None]] = set()
+        self._strikes: list[asyncio.Task[None]] = []  # of this run
         self._in_service: set[str] = set()
         self._is_over = asyncio.Event()
 
@@ -106,7 +106,8 @@ class ChainPlant(Plant):
         """Everything is in order again once this returns, and what was broken is on its way back."""
         self.umpire.end()
         self._is_over.set()
-        await asyncio.gather(*self._strikes)
+        strikes, self._strikes = self._strikes, []
+        await asyncio.gather(*strikes)
 
     # --- relays
 
@@ -152,9 +153,7 @@ class ChainPlant(Plant):
     # --- what befalls a part
 
     def _strike(self, fault: Fault) -> None:
-        task = asyncio.get_running_loop().create_task(self._play(fault), name=fault.kind)
-        self._strikes.add(task)
-        task.add_done_callback(self._strikes.discard)
+        self._strikes.append(asyncio.get_running_loop().create_task(self._play(fault), name=fault.kind))
 
     async def _play(self, fault: Fault) -> None:
         if await self._befall(fault):
