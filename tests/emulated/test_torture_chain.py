@@ -4,7 +4,10 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,35 @@ from tools.torture.scenario import KINDS
 
 RUNS = 2
 PROOF_RUNS = 100
+SLIP_RUNS = 24
+ROOT = Path(__file__).parents[2]
+
+# What is broken, and a finding that it must lead to. Each is a slip that somebody could make.
+SLIPS = {
+    "a record goes once it is sent": (
+        "firmware/terminal/uplink.py",
+        """        await self._write(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
+""",
+        """        await self._write(mqtt.publish(self._base + "/up/evi", record.token, self._next_id()))
+        self._queue.remove(seq)
+""",
+        "lost",
+    ),
+    "an order that has its record is run again": (
+        "firmware/terminal/orders.py",
+        "if not self._queue.has_order(order.id) and order.id not in",
+        "if order.id not in",
+        "unexplained",
+    ),
+    "the agent gives up what a failed request was about": (
+        "host_agent/forwarder.py",
+        """                    raise Unanswered("backend-unreachable", f"status {response.status}")
+""",
+        """                    raise BatchMalformed()
+""",
+        "lost",
+    ),
+}
 
 
 def seed() -> int:
@@ -116,3 +148,27 @@ def test_books_that_somebody_has_changed_are_found(tmp_path: Path) -> None:
         agent.execute("UPDATE evidence SET seq = 7 WHERE seq = 1 AND device = 'terminal-1'")
     kinds = {kind for kind, _ in ledgers.compare(history.sights, history.placed, reading.read(tmp_path, TERMINALS))}
     assert {"lost", "prev-reused", "seq-reused"} & kinds == {"lost", "seq-reused"}
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("slip", SLIPS)
+def test_slip_in_the_product_is_found(slip: str, tmp_path: Path) -> None:
+    name, right, wrong, kind = SLIPS[slip]
+    for folder in ("firmware", "host_agent", "tools"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    module = tmp_path / name
+    source = module.read_text(encoding="utf-8")
+    assert source.count(right) == 1
+    module.write_text(source.replace(right, wrong), encoding="utf-8")
+    command = [sys.executable, "-m", "tools.cli", "torture", "--scenario", "chain", "--json"]
+    result = subprocess.run(
+        [*command, "--runs", str(SLIP_RUNS), "--seed", "1"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{tmp_path / 'firmware'}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert found[kind] > 0, found
