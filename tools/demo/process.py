@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import random
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ READY_S = 30
 STOP_S = 15
 RESTART_S = 0.2
 PROBE_S = 0.05
+PORTS = (16_384, 32_768)
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -140,12 +142,21 @@ class Process:
 
 
 def free_ports(count: int) -> list[int]:
-    """On loopback; free at this moment, and different: each is held until all are found."""
+    """On loopback; free at this moment, and different: each is held until all are found.
+
+    None is one that a system gives to outgoing connections: such a connection takes it while its part is down.
+    """
     with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        ports: list[int] = []
+        while len(ports) < count:
+            probe = stack.enter_context(socket.socket())
+            port = random.randrange(*PORTS)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            ports.append(port)
+        return ports
 
 
 def _is_ready_line(line: bytes) -> bool:
