@@ -19,7 +19,7 @@ from tools.torture.plan import AGENT, MESSAGE_KINDS, REQUEST_KINDS, REQUESTS, TE
 
 FILLER = "filler"
 FREE_BLOCKS = 12  # at most so many are left of a full flash: half the time the terminal has no room for a customer
-WRITES = 48  # a boot, its first words in the log, and one record take some forty programs and erases
+WRITES = 20  # a boot, its first words in the log, and one record take some fifteen programs and erases
 BREATH_S = 0.05  # a part is killed up to so long after the message: in the middle of what it does about it
 BROKER_MEMORY = "mosquitto/mosquitto.db"
 
