@@ -70,6 +70,7 @@ class Counter:
         self._hand_s = hand_s
         self._events: asyncio.Queue[PanelEvent] = asyncio.Queue()
         self._card_down_at: float | None = None
+        self._pressed_at: float | None = None  # cancel, by somebody who still waits
 
     def on_panel(self, event: PanelEvent) -> None:
         self._events.put_nowait(event)
@@ -83,6 +84,7 @@ class Counter:
                 self._changed(visit)
         finally:
             await self._lift()
+            self._pressed_at = None
             if visit.customer.visitor:
                 self._terminal.board.leave()
             self._changed(visit)
@@ -98,7 +100,7 @@ class Counter:
             return await self._look_around(visit)
         match event.state:
             case "ready" if visit.customer.plot is Plot.CANCELLED:
-                await self._press(Button.CANCEL)
+                await self._cancel()
             case "ready" | "card-lost":
                 await self._put_down(visit)
             case "found":
@@ -139,6 +141,8 @@ class Counter:
         lies = time.monotonic() - self._card_down_at if self._card_down_at else 0.0
         if lies > IMPATIENCE_S:
             await self._put_down(visit)
+        elif self._pressed_at and time.monotonic() - self._pressed_at > IMPATIENCE_S:
+            await self._cancel()  # a busy machine may have looked at the button before and after the press
         return False
 
     async def _put_down(self, visit: Visit) -> None:
@@ -149,6 +153,10 @@ class Counter:
         self._reader.place(people.card(visit.customer.person, head=visit.customer.head))
         self._card_down_at = time.monotonic()
         visit.step("card")
+
+    async def _cancel(self) -> None:
+        await self._press(Button.CANCEL)
+        self._pressed_at = time.monotonic()
 
     async def _press(self, button: Button) -> None:
         self._terminal.board.press(button)
