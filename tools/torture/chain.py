@@ -98,6 +98,7 @@ async def _play_all(plans: list[Plan], tally: Tally, progress: Progress) -> None
     for one in reversed(plans):
         waiting[one.broker if has_mosquitto else BrokerKind.AMQTT].append(one)
     total = len(plans)
+    starting = asyncio.Lock()
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -106,18 +107,22 @@ async def _play_all(plans: list[Plan], tally: Tally, progress: Progress) -> None
         while any(waiting.values()):
             kinds = sorted(waiting, key=lambda kind: len(waiting[kind]), reverse=True)
             kind = kinds[1] if number == 0 and waiting[kinds[1]] else kinds[0]
-            await _play_some(kind, waiting[kind], tally, lambda: progress(tally.done, total))
+            await _play_some(kind, waiting[kind], tally, lambda: progress(tally.done, total), starting)
 
     async with asyncio.TaskGroup() as group:
         for number in range(min(LANES, total)):
             group.create_task(lane(number))
 
 
-async def _play_some(broker: BrokerKind, waiting: list[Plan], tally: Tally, progressed: Callable[[], None]) -> None:
-    """On one plant, up to RUNS_EACH of them or the first finding."""
+async def _play_some(
+    broker: BrokerKind, waiting: list[Plan], tally: Tally, progressed: Callable[[], None], starting: asyncio.Lock
+) -> None:
+    """On one plant, up to RUNS_EACH of them or the first finding. Plants start one at a time, which takes no longer."""
     with tempfile.TemporaryDirectory(prefix="shiming-torture-") as name:
         plant, history = ChainPlant(Path(name), broker), History()
-        async with plant:
+        async with contextlib.AsyncExitStack() as stack:
+            async with starting:
+                await stack.enter_async_context(plant)
             for _ in range(RUNS_EACH):
                 if not waiting:
                     return
