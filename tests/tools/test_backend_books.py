@@ -248,6 +248,13 @@ def test_claims_that_are_not_right_are_refused(bench, double, change, code):
     assert bench.books.counts()["rejected"] == {code: 1} and bench.books.counts()["evidence"] == 0
 
 
+def test_refusal_is_entered_whatever_its_clock_says(bench, double):
+    claims = double.claims(reason="cancelled")
+    claims[6] = int(time.time()) + 86400
+    assert bench.enter(double.sign(claims)).verdict is Verdict.STORED
+    assert bench.books.counts()["refusals"] == {"cancelled": 1}
+
+
 TOKENS: list[tuple[str, Callable[[TerminalDouble], bytes], str]] = [
     ("random bytes", lambda _: random.Random(1).randbytes(700), "token-malformed"),
     ("empty", lambda _: b"", "token-malformed"),

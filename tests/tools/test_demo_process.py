@@ -124,7 +124,7 @@ def test_free_ports_are_none_that_the_system_gives_to_connections() -> None:
     assert max(SERVER_PORTS) < lowest
 
 
-def test_free_ports_of_another_process_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_ports_of_another_process_are_others() -> None:
     found = free_ports(2)
     script = (
         "import sys; from tools.demo import process\n"

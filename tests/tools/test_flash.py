@@ -4,16 +4,20 @@ import random
 from pathlib import Path
 
 import pytest
+from littlefs import LittleFS
 
 from tools.emulator.errors import FlashInvalid
 from tools.emulator.flash import (
+    BLOCK_BYTES,
     FACTORY_BLANK,
     ROM_BYTES,
     SIZE_BYTES,
     build_blank,
     build_image,
+    fill,
     read_file,
     read_files,
+    remove,
     write_rom,
 )
 
@@ -30,6 +34,32 @@ def test_files_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert image.stat().st_size == SIZE_BYTES
     assert read_files(image) == files
     assert read_file(image, "dir1/deep/file1") == read_file(image, "/dir1/deep/file1") == files["dir1/deep/file1"]
+
+
+def test_file_that_a_board_keeps_inline_is_read(tmp_path: Path) -> None:
+    """MicroPython's cache of 1024 bytes lets it keep 512 in the folder's own blocks."""
+    filesystem = LittleFS(
+        block_size=BLOCK_BYTES, block_count=64, read_size=32, prog_size=256, cache_size=1024, disk_version=0
+    )
+    with filesystem.open("inline", "wb") as file:
+        file.write(bytes(400))
+    (tmp_path / "flash.img").write_bytes(bytes(filesystem.context.buffer))
+    assert read_file(tmp_path / "flash.img", "inline") == bytes(400)
+
+
+def test_full_flash_keeps_its_files_and_has_room_again(tmp_path: Path) -> None:
+    image = tmp_path / "flash.img"
+    files = {"config.json": bytes(600), "queue/1": bytes(9000)}
+    build_image(image, files)
+    for free_blocks in (0, 5):
+        fill(image, "filler", free_blocks=free_blocks)
+        full = read_files(image)
+        left = SIZE_BYTES - len(full.pop("filler"))
+        assert full == files
+        assert left < (free_blocks + 20) * BLOCK_BYTES, "the files, their folders, and what is to be left"
+        remove(image, "filler")
+        assert read_files(image) == files
+    remove(image, "filler")
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def seed() -> int:
 
 
 def test_power_cut_at_every_write_of_a_short_life_loses_and_doubles_nothing() -> None:
-    result = torture("--scenario", "flash", "--cuts", str(CUTS), "--seed", str(seed()), "--json")
+    result = torture("--scenario", "flash", "--runs", str(CUTS), "--seed", str(seed()), "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout.splitlines()[-1])
     assert found["faults"] >= CUTS
@@ -66,7 +66,7 @@ def test_power_cut_at_every_write_of_a_short_life_loses_and_doubles_nothing() ->
 
 @pytest.mark.proof
 def test_ten_thousand_power_cuts_lose_and_double_nothing() -> None:
-    result = torture("--cuts", str(PROOF_CUTS), "--seed", str(seed()), "--json")
+    result = torture("--runs", str(PROOF_CUTS), "--seed", str(seed()), "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout.splitlines()[-1])["faults"] >= PROOF_CUTS
 
@@ -92,13 +92,13 @@ def test_same_seed_plays_the_same_cuts() -> None:
     assert results[0] == results[1]
 
 
-@pytest.mark.parametrize("wrong", [["--replay", "1.2.3"], ["--seed", "1", "--replay", "x"], ["--cuts", "0"]])
+@pytest.mark.parametrize("wrong", [["--replay", "1.2.3"], ["--seed", "1", "--replay", "x"], ["--runs", "0"]])
 def test_wrong_use_is_refused(wrong: list[str]) -> None:
     assert torture(*wrong).exit_code != 0
 
 
 def test_table_names_every_kind_and_the_seed() -> None:
-    result = torture("--cuts", "60", "--seed", "5")
+    result = torture("--runs", "60", "--seed", "5")
     assert result.exit_code == 0
     for word in ("seed 5", *KINDS):
         assert word in result.output

@@ -89,7 +89,8 @@ def _check_terminal(evidence: Evidence, device: Device, now: int, is_production:
         raise TokenRefused("device-debug")
     if evidence.results.channel != device.channel:
         raise TokenRefused("channel-mismatch")
-    if _has_trusted_clock(evidence) and evidence.iat > now + MAX_AHEAD_S:
+    # As the agent: a refusal registers nobody, and is taken whatever its clock says.
+    if evidence.results.reason is None and _has_trusted_clock(evidence) and evidence.iat > now + MAX_AHEAD_S:
         raise TokenRefused("clock-implausible")
 
 

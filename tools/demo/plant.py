@@ -21,12 +21,13 @@ from tools.emulator.board import Board, PanelEvent, Signal
 from tools.emulator.element_bus import ElementServer
 from tools.emulator.flash import build_image, write_rom
 from tools.emulator.provision import firmware_rom, terminal_files
-from tools.emulator.sam_reader import ReaderServer, SamReader
+from tools.emulator.sam_reader import LATENCY_MS, ReaderServer, SamReader
 from tools.emulator.secure_element import Chip
 from tools.pki.authority import create as create_authority
 
 SHIMING = (sys.executable, "-m", "tools.cli")
 ORDER_S = 120  # longer than any part takes to come back
+QUICK: dict[str, Any] = {"latency_ms": dict.fromkeys(LATENCY_MS, 1), "bytes_per_s": 1_000_000}  # of a reader
 
 
 class BrokerKind(StrEnum):
@@ -53,7 +54,10 @@ class Terminal:
 
 
 class Plant:
-    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs."""
+    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs.
+
+    `is_reader_quick`: its answers take no time, so that many customers can come; everything else keeps its pace.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Plant:
         heap: str = "2M",
         face: FaceLevel = FaceLevel.NONE,
         elements: Mapping[str, Chip] | None = None,
+        is_reader_quick: bool = False,
     ) -> None:
         """`elements`: those terminals' secure elements, which have their keys."""
         self.folder = folder
@@ -76,6 +81,7 @@ class Plant:
         self._heap = heap
         self._face = face
         self._elements = dict(elements or {})
+        self._is_reader_quick = is_reader_quick
         self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
         self._on_signal: dict[str, Callable[[Signal], None]] = {}
         self._orders: aiohttp.ClientSession | None = None
@@ -126,7 +132,7 @@ class Plant:
         context.load_cert_chain(self.pki / "agent.cert.pem", self.pki / "agent.key.pem")
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"https://localhost:{self._backend_port}/v1/books", ssl=context) as response,
+            session.get(f"https://localhost:{self.backend_port}/v1/books", ssl=context) as response,
         ):
             response.raise_for_status()
             return await response.json()
@@ -145,7 +151,8 @@ class Plant:
         self.pki = self.folder / "pki"
         keys = {name: chip.memory.public_key(ATTESTATION) for name, chip in self._elements.items()}
         create_authority(self.pki, self._names, element_keys=keys)
-        self.broker_port, self._orders_port, self._backend_port = free_ports(3)
+        self.broker_port, self._orders_port, self.backend_port = free_ports(3)
+        await self._open_lines()
         self._write_configurations()
         self.backend = self._process(
             "backend", "backend", "run", "--config", str(self.folder / "backend.toml"), "--json"
@@ -155,7 +162,7 @@ class Plant:
             await self._start_mosquitto()
         elif self._broker_kind is BrokerKind.AMQTT:
             self.broker = self._process(
-                "broker", "agent", "broker", "--config", str(self.folder / "agent.toml"), "--json"
+                "broker", "agent", "broker", "--config", str(self.folder / "broker.toml"), "--json"
             )
             await self.broker.start()
         self.agent = self._process("agent", "agent", "run", "--config", str(self.folder / "agent.toml"), "--json")
@@ -194,7 +201,7 @@ class Plant:
         if program is None:
             raise PartFailed("mosquitto is not installed")
         generated = await asyncio.create_subprocess_exec(
-            *SHIMING, "agent", "broker-config", "mosquitto", "--config", str(self.folder / "agent.toml"),
+            *SHIMING, "agent", "broker-config", "mosquitto", "--config", str(self.folder / "broker.toml"),
             "--directory", str(self.folder / "mosquitto"),
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
@@ -214,7 +221,7 @@ class Plant:
             line_baud=lambda: board.reader_baud,
             has_decoder=self._face is FaceLevel.MATCH,
         )
-        server = ReaderServer(reader)
+        server = ReaderServer(reader, **QUICK) if self._is_reader_quick else ReaderServer(reader)
         await server.start()
         bus = ElementServer(self._elements[name]) if name in self._elements else None
         if bus:
@@ -229,11 +236,22 @@ class Plant:
         self.terminals.append(Terminal(name, board, reader, server, bus))
         await board.start()
 
+    async def _open_lines(self) -> None:
+        """The keys are there, nothing runs: whoever puts something between two parts opens it here."""
+
+    def broker_port_for(self, client: str) -> int:
+        """Where this terminal, or the agent, finds the broker."""
+        del client
+        return self.broker_port
+
+    def backend_port_for_agent(self) -> int:
+        return self.backend_port
+
     def flash_files(self, name: str) -> dict[str, bytes]:
         """What a terminal has on flash when it is first switched on."""
         return terminal_files(
             self.pki, name,
-            broker_host="127.0.0.1", broker_port=self.broker_port, broker_name="localhost", face=self._face,
+            broker_host="127.0.0.1", broker_port=self.broker_port_for(name), broker_name="localhost", face=self._face,
         )  # fmt: skip
 
     def _show(self, terminal: str, event: PanelEvent) -> None:
@@ -249,8 +267,14 @@ class Plant:
             on_signal(signal)
 
     def _write_configurations(self) -> None:
+        self._write("agent.toml", self._agent_settings(self.broker_port_for("agent")))
+        if self._broker_kind is not BrokerKind.EMBEDDED:
+            self._write("broker.toml", self._agent_settings(self.broker_port))
+        self._write("backend.toml", self._backend_settings())
+
+    def _agent_settings(self, broker_port: int) -> str:
         embedded = self._broker_kind is BrokerKind.EMBEDDED
-        agent = f"""\
+        return f"""\
             mode = "emulated"
 
             [agent]
@@ -260,7 +284,7 @@ class Plant:
             [broker]
             embedded = {json.dumps(embedded)}
             host = "127.0.0.1"
-            port = {self.broker_port}
+            port = {broker_port}
             ca = "pki/ca.cert.pem"
             certificate = "pki/broker.cert.pem"
             key = "pki/broker.key.pem"
@@ -277,7 +301,7 @@ class Plant:
             path = "agent.db"
 
             [backend]
-            url = "https://localhost:{self._backend_port}"
+            url = "https://localhost:{self.backend_port_for_agent()}"
             ca = "pki/ca.cert.pem"
             certificate = "pki/agent.cert.pem"
             key = "pki/agent.key.pem"
@@ -292,13 +316,15 @@ class Plant:
             [face]
             require = {json.dumps(self._face)}
             """
-        backend = f"""\
+
+    def _backend_settings(self) -> str:
+        return f"""\
             mode = "emulated"
             database = "backend.db"
 
             [listen]
             host = "127.0.0.1"
-            port = {self._backend_port}
+            port = {self.backend_port}
 
             [pki]
             ca = "pki/ca.cert.pem"
@@ -312,8 +338,6 @@ class Plant:
             [face]
             require = {json.dumps(self._face)}
             """
-        self._write("agent.toml", agent)
-        self._write("backend.toml", backend)
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text("\n".join(line.strip() for line in text.splitlines()) + "\n", encoding="utf-8")

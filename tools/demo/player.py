@@ -54,7 +54,12 @@ class Counter:
     answer. Who looks at the screen's last word for `look_s` then presses start, so that the next one need not wait."""
 
     def __init__(
-        self, terminal: Terminal, order_state: OrderState, changed: Callable[[Visit], None], look_s: float = 0
+        self,
+        terminal: Terminal,
+        order_state: OrderState,
+        changed: Callable[[Visit], None],
+        look_s: float = 0,
+        hand_s: float = HAND_S,
     ) -> None:
         self.name = terminal.name
         self._terminal = terminal
@@ -62,8 +67,10 @@ class Counter:
         self._order_state = order_state
         self._changed = changed
         self._look_s = look_s
+        self._hand_s = hand_s
         self._events: asyncio.Queue[PanelEvent] = asyncio.Queue()
         self._card_down_at: float | None = None
+        self._pressed_at: float | None = None  # cancel, by somebody who still waits
 
     def on_panel(self, event: PanelEvent) -> None:
         self._events.put_nowait(event)
@@ -77,6 +84,7 @@ class Counter:
                 self._changed(visit)
         finally:
             await self._lift()
+            self._pressed_at = None
             if visit.customer.visitor:
                 self._terminal.board.leave()
             self._changed(visit)
@@ -92,7 +100,7 @@ class Counter:
             return await self._look_around(visit)
         match event.state:
             case "ready" if visit.customer.plot is Plot.CANCELLED:
-                await self._press(Button.CANCEL)
+                await self._cancel()
             case "ready" | "card-lost":
                 await self._put_down(visit)
             case "found":
@@ -133,16 +141,22 @@ class Counter:
         lies = time.monotonic() - self._card_down_at if self._card_down_at else 0.0
         if lies > IMPATIENCE_S:
             await self._put_down(visit)
+        elif self._pressed_at and time.monotonic() - self._pressed_at > IMPATIENCE_S:
+            await self._cancel()  # a busy machine may have looked at the button before and after the press
         return False
 
     async def _put_down(self, visit: Visit) -> None:
         await self._lift()
-        await asyncio.sleep(HAND_S)
+        await asyncio.sleep(self._hand_s)
         if visit.customer.plot is Plot.PULLED and "card" not in visit.steps:
             self._reader.schedule_lift(PULL_AFTER_BYTES)
         self._reader.place(people.card(visit.customer.person, head=visit.customer.head))
         self._card_down_at = time.monotonic()
         visit.step("card")
+
+    async def _cancel(self) -> None:
+        await self._press(Button.CANCEL)
+        self._pressed_at = time.monotonic()
 
     async def _press(self, button: Button) -> None:
         self._terminal.board.press(button)
@@ -151,7 +165,7 @@ class Counter:
 
     async def _lift(self) -> None:
         if self._card_down_at is not None:
-            await asyncio.sleep(HAND_S)
+            await asyncio.sleep(self._hand_s)
             self._reader.lift()
             self._card_down_at = None
 

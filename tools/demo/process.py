@@ -17,7 +17,6 @@ READY_S = 30
 STOP_S = 15
 RESTART_S = 0.2
 PROBE_S = 0.05
-
 SERVER_PORTS = range(20_000, 32_000)
 
 _claims: list[socket.socket] = []  # held until the end
@@ -48,6 +47,12 @@ class Process:
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._failure: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """None while it is down."""
+        process = self._process
+        return process.pid if process and process.returncode is None else None
 
     async def start(self) -> None:
         self._keeper = asyncio.create_task(self._keep(), name=self.name)

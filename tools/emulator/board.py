@@ -90,6 +90,7 @@ class Board:
         i2c_port: int | None = None,
     ) -> None:
         self.boots: list[str] = []
+        self.power_cuts = 0  # in the middle of a write
         self._flash = flash.absolute()
         self._heap_bytes = bytes_of(heap) + _OWN_HEAP_BYTES
         self._on_panel = on_panel
@@ -214,6 +215,22 @@ class Board:
         counted from that boot on, gets only so far; `lib/nor_flash.py` says how."""
         self._cut = f"{operation} {permille} {bits}"
         self.kill()
+
+    async def service(self, work: Callable[[Path], None]) -> None:
+        """Power off, somebody's hands on the flash image, power on."""
+        self._cancel("boot")
+        if self._interpreter is not None:
+            self._power_off("power-on", None)
+        while self._interpreter is not None:
+            await self._next_news()
+        try:
+            await asyncio.to_thread(work, self._flash)
+        finally:
+            self.kill()
+
+    def set_clock(self, off_s: int) -> None:
+        """By so many seconds the board's clock is off from now on, through resets too."""
+        self._shared.set_clock(off_s)
 
     # --- what people and the reader's line have of it
 
@@ -383,6 +400,7 @@ class Board:
                 case "reset":
                     self._power_off("hard")
                 case "power-cut":
+                    self.power_cuts += 1
                     self._power_off("power-on")
                 case "soft":
                     self._power_off("soft")

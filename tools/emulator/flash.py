@@ -4,7 +4,8 @@ Host and board use one geometry (the board's half is in `lib/board_boot.py`). Re
 files that nobody writes at that moment: a running board changes the image underneath.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from littlefs import LittleFS, LittleFSError, UserContext
@@ -20,6 +21,7 @@ FACTORY_BLANK = b"SHIMING FACTORY BLANK\n"
 
 _DISK_VERSION = 0x00020000  # of a new image; the board raises it to 2.1 when it first writes
 _NO_SPACE = -28
+_FILE_BLOCK_BYTES = BLOCK_BYTES - 8  # less the pointers to the blocks before: most have two or one
 
 
 def build_image(path: Path, files: Mapping[str, bytes], *, size_bytes: int = SIZE_BYTES) -> None:
@@ -73,6 +75,38 @@ def read_file(path: Path, name: str) -> bytes:
         raise FileNotFoundError(f"{path.name} has no file {name}") from error
 
 
+def fill(path: Path, name: str, *, free_blocks: int) -> None:
+    """A file that leaves so many blocks free; for a board that is off."""
+    with _changed(path) as filesystem:
+        size = (
+            len(filesystem.context.buffer) // BLOCK_BYTES - filesystem.used_block_count - free_blocks
+        ) * _FILE_BLOCK_BYTES
+        while size > 0:  # the file's own pointers, and its folder's, take blocks too
+            try:
+                with filesystem.open(name, "wb") as file:
+                    file.write(b"\xa5" * size)
+                return
+            except LittleFSError as error:
+                if error.code != _NO_SPACE:
+                    raise
+                filesystem.remove(name)
+                size -= _FILE_BLOCK_BYTES
+
+
+def remove(path: Path, name: str) -> None:
+    """A file that may be there; for a board that is off."""
+    with _changed(path) as filesystem, contextlib.suppress(FileNotFoundError):
+        filesystem.remove(name)
+
+
+@contextlib.contextmanager
+def _changed(path: Path) -> Iterator[LittleFS]:
+    filesystem = _mounted(path)
+    yield filesystem
+    filesystem.unmount()
+    path.write_bytes(bytes(filesystem.context.buffer))  # in place: the board's lock is on this very file
+
+
 def _checked(size_bytes: int) -> int:
     if size_bytes < 2 * BLOCK_BYTES or size_bytes % BLOCK_BYTES:
         raise ValueError(f"size_bytes is {size_bytes}; it must be a multiple of {BLOCK_BYTES}, at least two blocks")
@@ -88,6 +122,7 @@ def _filesystem(context: UserContext, disk_version: int = 0) -> LittleFS:
         read_size=32,
         prog_size=256,
         lookahead_size=32,
+        cache_size=1024,  # MicroPython's: with it a board keeps up to 512 bytes inline, which a smaller one cannot read
         disk_version=disk_version,
     )
 

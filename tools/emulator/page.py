@@ -13,11 +13,13 @@ BUTTONS_AT = 0  # u8, written by us: bit 0 start, bit 1 cancel, bit 2 language
 LID_AT = 1  # u8, written by us: 1 while the case is open
 BAUD_AT = 4  # u32: the rate at which the board drives the reader's line; 0: not open
 PICTURES_AT = 8  # u32: pictures finished since the power came on
+CLOCK_AT = 12  # i32, written by us: by how many seconds the board's clock is off
 SCREEN_AT = 4096
 WIDTH, HEIGHT = 320, 240
 SIZE_BYTES = SCREEN_AT + WIDTH * HEIGHT * 2  # RGB565, most significant byte first
 
 _U32 = struct.Struct("<I")
+_I32 = struct.Struct("<i")
 
 
 class Page:
@@ -38,6 +40,9 @@ class Page:
     def open_lid(self, is_open: bool) -> None:
         self._memory[LID_AT] = is_open
 
+    def set_clock(self, off_s: int) -> None:
+        _I32.pack_into(self._memory, CLOCK_AT, off_s)
+
     @property
     def baud(self) -> int:
         return _U32.unpack_from(self._memory, BAUD_AT)[0]
@@ -50,8 +55,9 @@ class Page:
         return self._memory[SCREEN_AT:SIZE_BYTES]
 
     def power_off(self) -> None:
-        """Dark, and nothing remembered; what people press they go on pressing."""
-        self._memory[BAUD_AT:SIZE_BYTES] = bytes(SIZE_BYTES - BAUD_AT)
+        """Dark, and nothing remembered but the time; what people press they go on pressing."""
+        self._memory[BAUD_AT:CLOCK_AT] = bytes(CLOCK_AT - BAUD_AT)
+        self._memory[SCREEN_AT:SIZE_BYTES] = bytes(SIZE_BYTES - SCREEN_AT)
 
     def close(self) -> None:
         self._memory.close()

@@ -26,17 +26,18 @@ POSITION = re.compile(r"\d{1,3}\.\d{1,4}\.\d{1,4}")
 
 class Flash:
     summary = "the power goes at every write of the queue's life"
+    default_runs = 10_000
 
     def __init__(self, firmware: Path = FIRMWARE) -> None:
         self._firmware = firmware
 
-    def run(self, seed: int, faults: int, progress: Progress) -> Result:
+    def run(self, seed: int, runs: int, progress: Progress) -> Result:
         parts = os.cpu_count() or 1
         done = [0] * parts
 
         def play(part: int) -> list[dict[str, Any]]:
             said = []
-            for line in self._terminal(seed, faults, part, parts):
+            for line in self._terminal(seed, runs, part, parts):
                 said.append(line)
                 if "done" in line:
                     done[part] = line["done"]

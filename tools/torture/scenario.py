@@ -8,14 +8,14 @@ from typing import Any, Protocol
 # What no run may find, in the order of the table. Anything else that the books do not explain is `unexplained`.
 KINDS = ("lost", "doubled", "seq-reused", "prev-reused", "unexplained")
 
-Progress = Callable[[int, int], None]  # faults done, faults to come altogether
+Progress = Callable[[int, int], None]  # runs done, runs altogether
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     kind: str
     words: str
-    at: str  # names the one fault, for --replay
+    at: str  # names the run, for --replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,10 @@ class Result:
 
 
 class Scenario(Protocol):
-    """One kind of fault. `run` plays `faults` of them, `replay` the one that a finding's `at` names."""
+    """`run` plays so many runs, `replay` the one that a finding's `at` names."""
 
     summary: str
+    default_runs: int
 
-    def run(self, seed: int, faults: int, progress: Progress) -> Result: ...
+    def run(self, seed: int, runs: int, progress: Progress) -> Result: ...
     def replay(self, seed: int, at: str) -> Result: ...
