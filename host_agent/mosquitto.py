@@ -44,6 +44,7 @@ topic readwrite rnr/#
 pattern write rnr/v1/+/%u/up/#
 pattern write rnr/v1/+/%u/state
 pattern read rnr/v1/+/%u/down/#
+pattern read rnr/v1/+/epoch
 """
 
 

@@ -147,6 +147,9 @@ class Registry:
         self.devices[device.id] = device
         self.by_kid |= dict.fromkeys((key.kid for key in device.keys), device)
 
+    def tenants(self) -> list[str]:
+        return sorted({device.tenant for device in self.devices.values()})
+
     def device(self, device_id: str) -> Device | None:
         return self.devices.get(device_id)
 

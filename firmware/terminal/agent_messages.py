@@ -1,16 +1,19 @@
-"""What the agent sends: orders and receipts (firmware/PROTOCOL.md §4, §5). Pure: bytes and a key in, values out."""
+"""What the agent sends: orders, sheets of them, epochs, receipts (firmware/PROTOCOL.md §4, §5, §13). Pure: bytes and a key in, values out."""
 
 from collections import namedtuple
 
 from terminal import cbor, cose
-from terminal.errors import CborError, CoseError, OrderInvalid, ReceiptInvalid
+from terminal.errors import CborError, CoseError, EpochInvalid, OrderInvalid, ReceiptInvalid
 
 ORDER_PROFILE = "tag:shiming.example,2026:registration-order#1"
 RECEIPT_PROFILE = "tag:shiming.example,2026:registration-receipt#1"
 
 STORED, DUPLICATE, REFUSED = 1, 2, 3
+ENTRIES_MAX = 32
 
-Order = namedtuple("Order", ("id", "nonce", "msisdn", "channel", "issued_at", "expires_at"))
+# `sheet` of a pre-issued one: number, and which entry of it; None of one that was sent for this customer
+Order = namedtuple("Order", ("id", "nonce", "msisdn", "channel", "issued_at", "expires_at", "sheet"))
+Sheet = namedtuple("Sheet", ("number", "entries", "channel", "issued_at", "expires_at"))
 Receipt = namedtuple("Receipt", ("token_sha256", "verdict", "reason"))
 
 
@@ -20,16 +23,57 @@ def parse_order(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes)
         claims = _open(token, agent_kid, agent_point, ORDER_PROFILE)
         order = Order(
             _take(claims, -70010, str), _take(claims, 10, bytes), _take(claims, -70011, str),
-            _take(claims, -70012, str), _take(claims, 6, int), _take(claims, 4, int),
+            _take(claims, -70012, str), _take(claims, 6, int), _take(claims, 4, int), None,
         )  # fmt: skip
         if _take(claims, 256, bytes) != ueid:
             raise OrderInvalid("order for another terminal")
     except (CborError, CoseError, KeyError, ValueError) as error:
         raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
-    is_number = 1 <= len(order.msisdn) <= 15 and all("0" <= char <= "9" for char in order.msisdn)
-    if len(order.nonce) != 16 or not is_number or not _is_order_id(order.id):
-        raise OrderInvalid("claims-malformed")
+    _check(order.id, order.nonce, order.msisdn)
     return order
+
+
+def parse_sheet(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Sheet:
+    """Raises OrderInvalid, as above; also when one of its entries is malformed."""
+    try:
+        claims = _open(token, agent_kid, agent_point, "tag:shiming.example,2026:order-sheet#1")
+        sheet = Sheet(
+            _take(claims, -70013, int), _take(claims, -70014, list), _take(claims, -70012, str),
+            _take(claims, 6, int), _take(claims, 4, int),
+        )  # fmt: skip
+        if _take(claims, 256, bytes) != ueid:
+            raise OrderInvalid("sheet for another terminal")
+    except (CborError, CoseError, KeyError, ValueError) as error:
+        raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
+    if sheet.number < 1 or not 1 <= len(sheet.entries) <= ENTRIES_MAX:
+        raise OrderInvalid("claims-malformed")
+    for entry in sheet.entries:
+        parse_entry(entry)
+    return sheet
+
+
+def parse_entry(raw: bytes) -> list:
+    """[order id, nonce, number to register]. Raises OrderInvalid."""
+    try:
+        entry = cbor.decode(raw)
+    except (CborError, TypeError):
+        entry = None
+    if not isinstance(entry, list) or len(entry) != 3:
+        raise OrderInvalid("claims-malformed")
+    _check(entry[0], entry[1], entry[2])
+    return entry
+
+
+def parse_epoch(token: bytes, agent_kid: bytes, agent_point: tuple) -> tuple:
+    """(when it was made, its 16 bytes). Raises EpochInvalid."""
+    try:
+        claims = _open(token, agent_kid, agent_point, "tag:shiming.example,2026:epoch#1")
+        issued_at, epoch = _take(claims, 6, int), _take(claims, -70015, bytes)
+    except (CborError, CoseError, KeyError, ValueError) as error:
+        raise EpochInvalid(getattr(error, "code", "claims-malformed")) from None
+    if len(epoch) != 16:
+        raise EpochInvalid("claims-malformed")
+    return issued_at, epoch
 
 
 def parse_receipt(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Receipt:
@@ -54,6 +98,16 @@ def _open(token: bytes, kid: bytes, point: tuple, profile: str) -> dict:
     if not isinstance(claims, dict) or claims.get(265) != profile:
         raise ValueError("profile-unknown")
     return claims
+
+
+def _check(order_id: object, nonce: object, msisdn: object) -> None:
+    is_text = isinstance(order_id, str) and isinstance(msisdn, str) and isinstance(nonce, bytes)
+    if not is_text or len(nonce) != 16 or not _is_order_id(order_id) or not _is_number(msisdn):
+        raise OrderInvalid("claims-malformed")
+
+
+def _is_number(text: str) -> bool:
+    return 1 <= len(text) <= 15 and all(48 <= byte <= 57 for byte in text.encode())
 
 
 def _is_order_id(text: str) -> bool:

@@ -102,6 +102,14 @@ class OrderInvalid(TerminalError):
     code = "order-invalid"
 
 
+class NoOfflineOrder(TerminalError):
+    code = "no-offline-order"
+
+
+class EpochInvalid(TerminalError):
+    code = "epoch-invalid"
+
+
 class ReceiptInvalid(TerminalError):
     code = "receipt-invalid"
 

@@ -11,6 +11,7 @@ from typing import Any
 from terminal import config
 from terminal.orders import Orders
 from terminal.queue import Queue
+from terminal.reserve import Reserve
 from terminal.uplink import Uplink
 
 from host_agent import attestation, envelope, keys
@@ -56,7 +57,9 @@ class Counter:
         self.queue = Queue(str(folder / "queue"))
         self.queue.open()
         self.clock = _Clock(int(time.time()))
-        self.orders = Orders(self.settings, self.queue, self.clock)
+        self.reserve = Reserve(self.settings, self.queue, self.clock, folder=str(folder / "reserve"))
+        self.reserve.open()
+        self.orders = Orders(self.settings, self.queue, self.clock, self.reserve)
         self.double = TerminalDouble(self.pki, device)
         self.base = f"rnr/v1/demo/{device}"
 
@@ -94,7 +97,8 @@ class Counter:
         self, messages: list[tuple[str, bytes]], take: Callable[[bytes], None], is_over: Callable[[], bool]
     ) -> None:
         tls = self.line.rig.tls(self.settings.device)
-        uplink = Uplink(_Hardware(), _Panel(), self.settings, self.queue, tls, take, lambda _ms=0: None)
+        beat = lambda _ms=0: None  # noqa: E731
+        uplink = Uplink(_Hardware(), _Panel(), self.settings, self.queue, tls, take, beat, reserve=self.reserve)
         sent = self._evidence() + len(self.queue)  # at each connection it sends all that have no receipt
         running = asyncio.create_task(uplink.run())
         async with asyncio.timeout(DEADLINE_S):

@@ -75,7 +75,7 @@ MUTATIONS = (
     ),
     Mutation("revocation_rolled_back", "host_agent/revocation.py", "if _number(listed) < self._number:", "if False:"),
     Mutation("revoked_device_connects", "host_agent/broker.py", "in (Status.REVOKED, Status.RETIRED):", "in ():"),
-    Mutation("retained_order", "host_agent/broker.py", 'and topic_name.endswith("/state") and', "and"),
+    Mutation("retained_order", "host_agent/broker.py", "if place and len(data", "if len(data"),
     Mutation("history_reordered", "host_agent/history.py", "if place != (number, prev):", "if False:"),
     Mutation("history_truncated", "host_agent/history.py", "if known is None or known.length == 0:", "if True:"),
     Mutation(

@@ -54,6 +54,7 @@ def claims(**changes: Any) -> dict[int, Any]:
         -70003: results(),
         -70004: b"sealed",
         -70006: [False, 3, 2],
+        -70007: [1, bytes(16)],
     }
     return _changed(base, changes, "c")
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -49,7 +49,8 @@ class Terminal:
 
 
 class Plant:
-    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs."""
+    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs. `pace`: of the
+    readers, arguments of ReaderServer; `clock_s`: by how much the terminals' clocks are off."""
 
     def __init__(
         self,
@@ -59,6 +60,8 @@ class Plant:
         broker: BrokerKind = BrokerKind.EMBEDDED,
         heap: str = "2M",
         face: FaceLevel = FaceLevel.NONE,
+        pace: Mapping[str, Any] | None = None,
+        clock_s: int = 0,
     ) -> None:
         self.folder = folder
         self.terminals: list[Terminal] = []
@@ -69,6 +72,8 @@ class Plant:
         self._broker_kind = broker
         self._heap = heap
         self._face = face
+        self._pace = pace or {}
+        self._clock_s = clock_s
         self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
         self._on_signal: dict[str, Callable[[Signal], None]] = {}
         self._orders: aiohttp.ClientSession | None = None
@@ -104,6 +109,13 @@ class Plant:
         except TimeoutError:
             raise PartFailed(f"the agent takes no order, see {self.folder / 'agent.log'}") from None
 
+    async def fill_reserve(self, device: str, orders: list[tuple[str, str]]) -> None:
+        """(order id, number to register) of each, in the order in which they are to be used."""
+        listed = [{"order_id": order_id, "msisdn": msisdn} for order_id, msisdn in orders]
+        status, answer = await self._ask("POST", "/v1/reserves", {"device": device, "orders": listed})
+        if status not in (200, 201):
+            raise error_of(answer)
+
     async def order_state(self, order_id: str) -> dict[str, Any] | None:
         """None while the agent does not answer."""
         status, answer = await self._ask("GET", f"/v1/orders/{order_id}")
@@ -124,7 +136,7 @@ class Plant:
             response.raise_for_status()
             return await response.json()
 
-    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         assert self._orders is not None
         try:
             async with self._orders.request(method, path, json=body) as response:
@@ -204,13 +216,13 @@ class Plant:
             line_baud=lambda: board.reader_baud,
             has_decoder=self._face is FaceLevel.MATCH,
         )
-        server = ReaderServer(reader)
+        server = ReaderServer(reader, **self._pace)
         await server.start()
         board = Board(
             flash, rom=rom, reader_port=server.port, heap=self._heap,
             on_panel=lambda event: self._show(name, event), link=self.folder / f"{name}.port",
             on_signal=lambda signal: self._take_signal(name, server, signal),
-            has_camera=self._face is not FaceLevel.NONE,
+            has_camera=self._face is not FaceLevel.NONE, clock_s=self._clock_s,
         )  # fmt: skip
         self.terminals.append(Terminal(name, board, reader, server))
         await board.start()

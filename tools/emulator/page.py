@@ -12,12 +12,13 @@ import tempfile
 BUTTONS_AT = 0  # u8, written by us: bit 0 start, bit 1 cancel, bit 2 language
 LID_AT = 1  # u8, written by us: 1 while the case is open
 BAUD_AT = 4  # u32: the rate at which the board drives the reader's line; 0: not open
+CLOCK_AT = 12  # i32, written by us: seconds by which the board's clock is off
 PICTURES_AT = 8  # u32: pictures finished since the power came on
 SCREEN_AT = 4096
 WIDTH, HEIGHT = 320, 240
 SIZE_BYTES = SCREEN_AT + WIDTH * HEIGHT * 2  # RGB565, most significant byte first
 
-_U32 = struct.Struct("<I")
+_U32, _I32 = struct.Struct("<I"), struct.Struct("<i")
 
 
 class Page:
@@ -39,6 +40,14 @@ class Page:
         self._memory[LID_AT] = is_open
 
     @property
+    def clock_s(self) -> int:
+        return _I32.unpack_from(self._memory, CLOCK_AT)[0]
+
+    @clock_s.setter
+    def clock_s(self, seconds: int) -> None:
+        _I32.pack_into(self._memory, CLOCK_AT, seconds)
+
+    @property
     def baud(self) -> int:
         return _U32.unpack_from(self._memory, BAUD_AT)[0]
 
@@ -50,8 +59,9 @@ class Page:
         return self._memory[SCREEN_AT:SIZE_BYTES]
 
     def power_off(self) -> None:
-        """Dark, and nothing remembered; what people press they go on pressing."""
-        self._memory[BAUD_AT:SIZE_BYTES] = bytes(SIZE_BYTES - BAUD_AT)
+        """Dark, and nothing remembered but by the clock, which has a battery; what people press they go on pressing."""
+        self._memory[BAUD_AT:CLOCK_AT] = bytes(CLOCK_AT - BAUD_AT)
+        self._memory[SCREEN_AT:SIZE_BYTES] = bytes(SIZE_BYTES - SCREEN_AT)
 
     def close(self) -> None:
         self._memory.close()

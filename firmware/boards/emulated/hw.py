@@ -30,6 +30,7 @@ PAGE = {  # offsets: tools/emulator/page.py
     "lid": 1 | uctypes.UINT8,
     "baud": 4 | uctypes.UINT32,
     "pictures": 8 | uctypes.UINT32,
+    "clock": 12 | uctypes.INT32,
 }
 _SCREEN_AT = const(4096)
 _WIDTH = const(320)
@@ -59,7 +60,7 @@ class Hardware:
         self.camera = _camera()
         self._page = page
         self.watchdog = Watchdog()
-        self.clock = Clock(int(os.getenv("SHIMING_CLOCK_SOURCE") or _LAST_GOOD))
+        self.clock = Clock(page, int(os.getenv("SHIMING_CLOCK_SOURCE") or _LAST_GOOD))
 
     async def open_reader(self, baud: int) -> "ReaderPort":
         """The line to the reader module, opened anew. Raises OSError when there is no module."""
@@ -191,17 +192,18 @@ class Watchdog:
 
 
 class Clock:
-    """Seconds since 1970 (the unix port's own epoch); `set` holds until the next reset."""
+    """Seconds since 1970 (the unix port's own epoch), off by what the page says; `set` holds until the next reset."""
 
-    def __init__(self, source: int) -> None:
+    def __init__(self, page: "Any", source: int) -> None:
         self.source = source
+        self._page = page
         self._offset_s = 0
 
     def now(self) -> int:
-        return int(time.time()) + self._offset_s
+        return int(time.time()) + self._page.clock + self._offset_s
 
     def set(self, seconds: int, source: int) -> None:
-        self._offset_s = seconds - int(time.time())
+        self._offset_s += seconds - self.now()
         self.source = source
 
 
