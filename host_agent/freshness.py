@@ -11,7 +11,8 @@ from host_agent.errors import TokenRefused
 SHEET_PROFILE = "tag:shiming.example,2026:order-sheet#1"
 EPOCH_PROFILE = "tag:shiming.example,2026:epoch#1"
 SHEET_NUMBER, SHEET_ENTRIES, EPOCH_ID = -70013, -70014, -70015
-ENTRIES_MAX = 32  # 2 to 3.5 KB: a terminal has room for 4 KB
+ENTRIES_MAX = 32
+ENTRIES_BYTES = 1792  # all of them: what a terminal with 192 KB of heap has room to verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,10 @@ def parse_sheet(payload: bytes) -> Sheet:
     entries = claims.get(SHEET_ENTRIES)
     if not isinstance(entries, list) or not 1 <= len(entries) <= ENTRIES_MAX:
         raise typed.malformed(f"a sheet has 1 to {ENTRIES_MAX} entries")
+    if sum(len(_octets(entry)) for entry in entries) > ENTRIES_BYTES:
+        raise typed.malformed(f"the entries of a sheet take {ENTRIES_BYTES} bytes at most")
     for entry in entries:
-        parse_entry(_octets(entry))
+        parse_entry(entry)
     return Sheet(
         iat=typed.uint(claims, IAT),
         exp=typed.uint(claims, EXP),
@@ -97,7 +100,14 @@ def parse_epoch(payload: bytes) -> Epoch:
 
 
 def in_sheets(entries: Sequence[bytes]) -> list[tuple[bytes, ...]]:
-    return [tuple(entries[at : at + ENTRIES_MAX]) for at in range(0, len(entries), ENTRIES_MAX)]
+    sheets: list[tuple[bytes, ...]] = []
+    for entry in entries:
+        last = sheets[-1] if sheets else ()
+        if last and len(last) < ENTRIES_MAX and sum(map(len, last)) + len(entry) <= ENTRIES_BYTES:
+            sheets[-1] = (*last, entry)
+        else:
+            sheets.append((entry,))
+    return sheets
 
 
 def _claims(payload: bytes, profile: str) -> dict[Any, Any]:

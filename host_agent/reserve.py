@@ -46,8 +46,9 @@ class Reserve:
         with self._store.transaction():
             known = {entry.order_id for entry in entries if self._find(device, entry) is not None}
             new = [entry for entry in entries if entry.order_id not in known]
-            self._require_room(device, len(new))
-            for encoded in freshness.in_sheets([freshness.build_entry(entry) for entry in new]):
+            sheets = freshness.in_sheets([freshness.build_entry(entry) for entry in new])
+            self._require_room(device, len(new), len(sheets))
+            for encoded in sheets:
                 self._add_sheet(device, encoded, now)
             rows = [self._store.order(entry.order_id) for entry in entries]
         return [row for row in rows if row is not None], bool(new)
@@ -61,12 +62,13 @@ class Reserve:
             raise OrderRefused("order-conflict", f"another order has the order_id {entry.order_id}")
         return row
 
-    def _require_room(self, device: Device, count: int) -> None:
-        orders, sheets = self._store.reserve_of(device.id)
-        if orders + count > self._orders_max:
-            message = f"{orders} of {self._orders_max} orders wait for their customers, {count} more were asked for"
+    def _require_room(self, device: Device, orders: int, sheets: int) -> None:
+        """For so many new ones."""
+        orders_there, sheets_there = self._store.reserve_of(device.id)
+        if orders and orders_there + orders > self._orders_max:
+            message = f"{orders_there} of {self._orders_max} wait for their customers, {orders} more were asked for"
             raise OrderRefused("reserve-full", message)
-        if sheets + -(-count // freshness.ENTRIES_MAX) > SHEETS_MAX:
+        if sheets and sheets_there + sheets > SHEETS_MAX:
             message = f"the terminal has room for {SHEETS_MAX} sheets, each of up to {freshness.ENTRIES_MAX} orders"
             raise OrderRefused("reserve-full", message)
 

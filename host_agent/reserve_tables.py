@@ -5,7 +5,7 @@ A sheet's bytes carry numbers to register: they go once the terminal has said, s
 
 from typing import Any
 
-SHEETS_MAX = 64  # of one terminal, with an order that nobody has answered: as many as a terminal has room for
+SHEETS_MAX = 128  # of one terminal, with an order that nobody has answered: as many as a terminal has room for
 
 
 class ReserveTables:

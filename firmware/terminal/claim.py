@@ -19,7 +19,7 @@ PROFILE = "tag:shiming.example,2026:registration-evidence#1"
 IAT, CTI, NONCE, UEID = 6, 7, 10, 256
 OEMID, HWMODEL, HWVERSION, OEMBOOT, DBGSTAT, EAT_PROFILE = 258, 259, 260, 262, 263, 265
 BOOTCOUNT, BOOTSEED, SWNAME, SWVERSION = 267, 268, 270, 271
-SEQ, PREV, RESULTS, IDENTITY, CLOCK, FRESHNESS = -70001, -70002, -70003, -70004, -70006, -70007
+SEQ, PREV, RESULTS, IDENTITY, CLOCK = -70001, -70002, -70003, -70004, -70006
 
 METHOD_SAM_MODULE = 1
 
@@ -113,7 +113,7 @@ def evidence(
         PREV: chain[1],
         RESULTS: found,
         CLOCK: list(clock),
-        FRESHNESS: [2 if order.sheet else 1, epoch],
+        -70007: [2 if order.sheet else 1, epoch],
     }
     if sealed is not None:
         claims[IDENTITY] = sealed

@@ -106,10 +106,6 @@ class NoOfflineOrder(TerminalError):
     code = "no-offline-order"
 
 
-class EpochInvalid(TerminalError):
-    code = "epoch-invalid"
-
-
 class ReceiptInvalid(TerminalError):
     code = "receipt-invalid"
 

@@ -105,7 +105,7 @@ class Session:
             token = await self._sign(order, cti, read, person, reading, face, reason)
             seq = self._queue.append(order.id, token, self._hw.clock.now())
             if order.sheet:
-                self._reserve.use(order)
+                self._reserve.remove(order)
             self._uplink.wake()
             if read:
                 show("overhead-ms", None, read.elapsed_ms() - read.waited_ms)

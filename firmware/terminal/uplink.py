@@ -151,7 +151,7 @@ class Uplink:
         base = self._base
         await self._write(mqtt.connect(self._config.device, KEEPALIVE_S, base + "/state", b"offline"))
         mqtt.check_connack(await self._next_packet(reader, decoder))
-        for topic in (base + "/down/#", self._epoch_topic()):
+        for topic in (base + "/down/#", "rnr/v1/%s/epoch" % self._config.tenant):
             packet_id = self._next_id()
             await self._write(mqtt.subscribe(topic, packet_id))
             packet = await self._next_packet(reader, decoder)
@@ -195,15 +195,12 @@ class Uplink:
         elif self._reserve and message.topic == self._base + "/down/sheet":
             self._reserve.take(message.payload)
             self._work.set()  # the log has something to say
-        elif self._reserve and message.topic == self._epoch_topic():
-            self._reserve.hear(message.payload)
+        elif self._reserve and message.topic.endswith("epoch"):
+            self._reserve.update(message.payload)
         else:
             print("uplink: message on an unknown topic dropped")
         if message.packet_id is not None:
             await self._write(mqtt.puback(message.packet_id))
-
-    def _epoch_topic(self) -> str:
-        return "rnr/v1/%s/epoch" % self._config.tenant
 
     def _take_receipt(self, token: bytes) -> None:
         config = self._config

@@ -109,11 +109,11 @@ async def until(path: Path, sql: str, wanted: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def seven_days(folder: Path, count: int) -> Drain:
+async def seven_days(folder: Path, count: int, heap: str = "2M") -> Drain:
     orders = [(f"reserve-{number:04d}", f"1700000{number:04d}") for number in range(1, count + 1)]
     deck = [people.card(person) for person in people.deck(seed=7, count=PEOPLE)]
     Away.shift_s = -AWAY_S
-    plant = Away(folder, 1, pace=FAST, clock_s=-AWAY_S)
+    plant = Away(folder, 1, pace=FAST, clock_s=-AWAY_S, heap=heap)
     async with plant:
         agent_db, board = folder / "agent.db", plant.terminals[0].board
         clerk = Clerk(plant)
@@ -154,7 +154,8 @@ def check(folder: Path, count: int) -> None:
         "SELECT e.seq, e.order_id, e.verdict, t.token FROM evidence e JOIN tokens t ON t.evidence_id = e.id ORDER BY e.id",
     )
     assert [row[:3] for row in found] == [(seq, order_id, 1) for seq, order_id in enumerate(ids, 1)]
-    assert rows(folder / "backend.db", "SELECT order_id FROM registrations ORDER BY rowid") == [(one,) for one in ids]
+    sql = "SELECT e.order_id FROM evidence e JOIN registrations r ON r.cti = e.cti ORDER BY e.seq"
+    assert rows(folder / "backend.db", sql) == [(one,) for one in ids]
     known = rows(folder / "agent.db", "SELECT id, iat FROM epochs")
     last_at = 0
     for *_, token in found:
@@ -168,7 +169,7 @@ def check(folder: Path, count: int) -> None:
 
 
 def test_twenty_registrations_over_seven_days_without_a_link_arrive_once_and_in_order(tmp_path: Path) -> None:
-    drain = asyncio.run(seven_days(tmp_path, 20))
+    drain = asyncio.run(seven_days(tmp_path, 20, heap="192K"))
     assert drain.stored == list(range(1, 21))
     check(tmp_path, 20)
 
