@@ -59,16 +59,19 @@ class Reserve:
         except OSError:
             return  # nothing has come yet
         self._pages = sorted([int(name) for name in names if name.isdigit()])
-        raw = self._content("state") if "state" in names else b""
+        try:
+            raw = self._content("state")  # empty, too, if its very first one was cut off
+            if "epoch" in names:
+                self.update(self._content("epoch"))
+        except OSError:
+            raw = b"\0"  # as good as damaged
         body, check, end = form.frame(raw, 0)
         if end and hashlib.sha256(body).digest()[: form.CHECK_BYTES] == check:
             self._head = tuple(cbor.decode(body))  # pyright: ignore[reportArgumentType] - our own, it checks
-        elif "state" in names:
+        elif raw:
             print("orders: state of the reserve is damaged")
             # Nobody knows what was used: better none of what is here than one of it twice.
             self._head = (max(self._pages + [0]), PAGE_ENTRIES)
-        if "epoch" in names:
-            self.update(self._content("epoch"))
 
     # --- from the agent
 
@@ -107,10 +110,11 @@ class Reserve:
         if at <= self._heard:
             return
         self._heard, self.epoch = at, epoch
-        if at - self._since >= AGE_MAX_S and message != self._content("epoch"):
+        if at - self._since >= AGE_MAX_S:
             self._since = at
             try:
-                self._write("epoch", message)
+                if message != self._content("epoch"):  # else it comes from there
+                    self._write("epoch", message)
             except OSError as error:
                 print("orders: errno", error.errno)  # it is in memory
 
@@ -194,13 +198,13 @@ class Reserve:
         self._pages.remove(number)
 
     def _content(self, name: str) -> bytes:
-        """Empty when it is not there or cannot be read: nothing of it checks then."""
+        """Empty when it is not there: nothing of it checks then."""
         try:
             with open(self._path(name), "rb") as file:
                 return file.read()
         except OSError as error:
             if error.errno != ENOENT:
-                print("orders: errno", error.errno)
+                raise
             return b""
 
     def _write(self, name: str, content: bytes) -> None:
