@@ -123,9 +123,7 @@ class Agent:
             on_failure=lambda: self._call(self._fail),
         )
         self._orders = Orders(self._store, self._registry, self._signer, config.orders.nonce_life_s, self._link.publish)
-        reserve = Reserve(
-            self._store, self._registry, self._signer, config.reserve.orders_max, config.reserve.life_s
-        )
+        reserve = Reserve(self._store, self._registry, self._signer, config.reserve.orders_max, config.reserve.life_s)
         epochs = Epochs(self._store, self._registry, self._signer, self._link, config.reserve.epoch_s)
         self._admin = Admin(self._orders, reserve, self._store, self._status, config.orders)
         self._link.start()

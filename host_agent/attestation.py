@@ -276,8 +276,8 @@ def _parse_clock(claims: dict[Any, Any]) -> Clock:
 
 def _parse_freshness(claims: dict[Any, Any]) -> Freshness:
     match claims.get(FRESHNESS):
-        case [kind, (None | bytes()) as epoch] if (
-            typed.is_integer(kind, 1, FreshnessKind.PREISSUED) and (epoch is None or len(epoch) == EPOCH_BYTES)
+        case [kind, (None | bytes()) as epoch] if typed.is_integer(kind, 1, FreshnessKind.PREISSUED) and (
+            epoch is None or len(epoch) == EPOCH_BYTES
         ):
             return Freshness(FreshnessKind(kind), epoch)
     raise typed.malformed("the freshness claim has a wrong shape")

@@ -166,17 +166,18 @@ def _order_code(evidence: Evidence, device: Device, order: KnownOrder | None) ->
 
 
 def _epoch_code(evidence: Evidence, context: Context) -> str | None:
-    """The epoch proves "after it was published"; how long after is for the policy, and for registrations only."""
-    epoch_iat, reserve = context.epoch_iat, context.reserve
+    """The epoch proves "after it was published"; how long after is for the policy. A refusal registers nobody."""
+    epoch_iat, most_s = context.epoch_iat, context.reserve.epoch_age_max_s
     if evidence.freshness.epoch is not None and epoch_iat is None:
         return "epoch-unknown"
+    if evidence.results.reason is not None:
+        return None
     made_at = evidence.iat if evidence.clock.source >= ClockSource.NETWORK else context.received_at
     if epoch_iat is not None and epoch_iat > made_at + SKEW_S:
         return "clock-implausible"
-    is_asked_for = evidence.results.reason is None and evidence.freshness.kind is FreshnessKind.PREISSUED
-    if not is_asked_for or reserve.epoch_age_max_s is None:
+    if evidence.freshness.kind is FreshnessKind.ONLINE or most_s is None:
         return None
-    return "epoch-stale" if epoch_iat is None or made_at - epoch_iat > reserve.epoch_age_max_s + SKEW_S else None
+    return "epoch-stale" if epoch_iat is None or made_at - epoch_iat > most_s + SKEW_S else None
 
 
 def _clock_code(evidence: Evidence, context: Context) -> str | None:

@@ -176,9 +176,7 @@ class Reserve:
         """With its signature checked anew; None when it does not hold."""
         config = self._config
         try:
-            return agent_messages.sheet(
-                self._content(str(number)), config.agent_kid, config.agent_point, config.ueid
-            )
+            return agent_messages.sheet(self._content(str(number)), config.agent_kid, config.agent_point, config.ueid)
         except OrderInvalid as error:
             print("orders:", error.code, "sheet on flash:", error)
             return None

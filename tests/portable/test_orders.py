@@ -3,6 +3,7 @@
 import asyncio
 
 import test_agent_messages as messages
+from terminal.agent_messages import Order
 from terminal.errors import NoOfflineOrder
 from terminal.orders import AUTHENTICATED, WAITING, Orders
 
@@ -119,6 +120,61 @@ def test_order_that_runs_out_in_the_line_is_dropped() -> None:
 def test_order_of_another_channel_is_dropped() -> None:
     orders = orders_of(Recorded(), Clock(NOW))
     orders.take(message(channel="CH-000002"))
+    assert drained(orders) == []
+
+
+class Stock:
+    """A reserve of so many orders."""
+
+    def __init__(self, *order_ids: str) -> None:
+        self._ids = list(order_ids)
+
+    def next(self) -> Order:
+        if not self._ids:
+            raise NoOfflineOrder("nothing in reserve")
+        return Order(self._ids.pop(0), bytes(16), "1", "CH-000001", 1, 2, (1, 0))
+
+
+def test_start_without_a_link_brings_one_order_of_the_reserve() -> None:
+    orders = orders_of(Recorded(), Clock(NOW), Stock("r-1", "r-2"))
+    assert drained(orders) == [], "nobody has asked"
+    orders.start(True)
+    assert drained(orders) == [], "there is a link: the agent has not sent any"
+    orders.start(False)
+    assert drained(orders) == ["r-1"]
+
+
+def test_start_while_a_customer_is_served_asks_for_no_other() -> None:
+    orders = orders_of(Recorded(), Clock(NOW), Stock("r-1", "r-2"))
+
+    async def story() -> None:
+        orders.start(False)
+        assert (await orders.next(0)).id == "r-1"
+        orders.start(False)
+        assert await orders.next(0) is None
+
+    asyncio.run(story())
+
+
+def test_order_that_was_sent_comes_before_the_reserve() -> None:
+    orders = orders_of(Recorded(), Clock(NOW), Stock("r-1"))
+    orders.take(message())
+    orders.start(False)
+    assert drained(orders) == ["order-1"]
+
+
+def test_nothing_in_reserve_is_an_error_for_the_counter() -> None:
+    orders = orders_of(Recorded(), Clock(NOW))
+    orders.start(False)
+
+    async def story() -> str:
+        try:
+            await orders.next(0)
+        except NoOfflineOrder as error:
+            return error.code
+        return ""
+
+    assert asyncio.run(story()) == "no-offline-order"
     assert drained(orders) == []
 
 
