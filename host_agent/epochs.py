@@ -1,7 +1,7 @@
 """Publishes the epoch: a random number with the time of its making, signed, retained at the broker for every terminal.
 
-Evidence that names it was made after it, also where the order was given out days before. Published again when the broker
-has changed, which may have forgotten it.
+Evidence that names it was made after it, also where the order was given out days before. Published again after each new
+connection: the broker may have forgotten it.
 """
 
 import asyncio

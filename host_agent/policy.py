@@ -1,7 +1,8 @@
 """Whether a piece of evidence is accepted: facts in, decision out. Nothing here reads a clock, a file or a database.
 
 The signature has been verified. What is checked, in this order: the terminal, the transaction number, the chain of its
-tokens, the order it answers, its epoch, its clock (facts of RFC 9334: nonce, cti, seq and prev, all four), its firmware, the face.
+tokens, the order it answers, its epoch, its clock (facts of RFC 9334: nonce, cti, seq and prev, all four), its
+firmware, the face.
 """
 
 import re

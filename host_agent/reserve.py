@@ -37,7 +37,7 @@ class Reserve:
         self._life_s = life_s
 
     def create(self, device_id: str, wanted: Sequence[Wanted]) -> tuple[list[OrderRow], bool]:
-        """The orders, and whether any is new. All of them or none; the same request again gives those that are there."""
+        """The orders, and whether any is new. All or none; the same request again gives those that are there."""
         device = find_device(self._registry, device_id)
         if len({order.order_id for order in wanted}) != len(wanted):
             raise OrderRefused("request-malformed", "an order_id comes twice")

@@ -240,7 +240,8 @@ class Store(LogTables, ReserveTables):
 
     def order_by_nonce(self, nonce: bytes) -> KnownOrder | None:
         rows = self._rows(
-            "SELECT order_id, device, channel, iat, exp, cti IS NOT NULL, sheet IS NOT NULL FROM orders WHERE nonce = ?",
+            "SELECT order_id, device, channel, iat, exp, cti IS NOT NULL, sheet IS NOT NULL"
+            " FROM orders WHERE nonce = ?",
             nonce,
         )
         if not rows:

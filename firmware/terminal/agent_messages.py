@@ -1,4 +1,5 @@
-"""What the agent sends: orders, sheets of them, epochs, receipts (firmware/PROTOCOL.md §4, §5, §13). Pure: bytes and a key in, values out."""
+"""What the agent sends: orders, sheets of them, epochs, receipts (firmware/PROTOCOL.md §4, §5, §13). Pure: bytes and a key
+in, values out."""
 
 from collections import namedtuple
 
@@ -104,10 +105,11 @@ def _open(token: bytes, kid: bytes, point: tuple, profile: str) -> dict:
 
 
 def _check(order_id: object, nonce: object, msisdn: object) -> None:
-    is_text = isinstance(order_id, str) and isinstance(msisdn, str) and isinstance(nonce, bytes)
-    is_number = is_text and 1 <= len(msisdn) <= 15 and all("0" <= char <= "9" for char in msisdn)
-    if not is_number or len(nonce) != 16 or not _is_order_id(order_id):
-        raise OrderInvalid("claims-malformed")
+    if isinstance(order_id, str) and isinstance(msisdn, str) and isinstance(nonce, bytes):
+        is_number = 1 <= len(msisdn) <= 15 and all("0" <= char <= "9" for char in msisdn)
+        if is_number and len(nonce) == 16 and _is_order_id(order_id):
+            return
+    raise OrderInvalid("claims-malformed")
 
 
 def _is_order_id(text: str) -> bool:

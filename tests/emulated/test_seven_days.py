@@ -1,4 +1,4 @@
-"""Seven days without a link, on simulated clocks: registrations out of the reserve, and one reconnection for all of them.
+"""Seven days without a link, on simulated clocks: registrations out of the reserve, then one reconnection for all.
 
 The agent and the terminal begin seven days ago. Then the agent, with its broker, is taken away; the terminal's clock is
 moved on before each customer; the agent comes back at the real time. Reader and customers are as fast as they can be.
@@ -166,7 +166,8 @@ def check(folder: Path, count: int) -> None:
     ids = [f"reserve-{number:04d}" for number in range(1, count + 1)]
     found = rows(
         folder / "agent.db",
-        "SELECT e.seq, e.order_id, e.verdict, t.token FROM evidence e JOIN tokens t ON t.evidence_id = e.id ORDER BY e.id",
+        "SELECT e.seq, e.order_id, e.verdict, t.token FROM evidence e JOIN tokens t ON t.evidence_id = e.id"
+        " ORDER BY e.id",
     )
     assert [row[:3] for row in found] == [(seq, order_id, 1) for seq, order_id in enumerate(ids, 1)]
     sql = "SELECT e.order_id FROM evidence e JOIN registrations r ON r.cti = e.cti ORDER BY e.seq"
