@@ -1,5 +1,5 @@
-"""What the agent sends: orders, sheets of them, epochs, receipts (firmware/PROTOCOL.md §4, §5, §13). Pure: bytes and a key
-in, values out."""
+"""What the agent sends: orders, sheets of them, epochs, receipts (firmware/PROTOCOL.md §4, §5, §13). Pure: bytes and a
+key in, values out."""
 
 from collections import namedtuple
 
@@ -72,12 +72,12 @@ def epoch(token: bytes, agent_kid: bytes, agent_point: tuple) -> tuple:
     """(when it was made, its 16 bytes), verified. Raises OrderInvalid."""
     try:
         claims = _open(token, agent_kid, agent_point, "tag:shiming.example,2026:epoch#1")
-        found = _take(claims, 6, int), _take(claims, -70015, bytes)
+        at, found = _take(claims, 6, int), _take(claims, -70015, bytes)
     except (CborError, CoseError, KeyError, ValueError) as error:
         raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
-    if len(found[1]) != 16:
+    if not isinstance(found, bytes) or len(found) != 16:
         raise OrderInvalid("claims-malformed")
-    return found
+    return at, found
 
 
 def parse_receipt(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Receipt:

@@ -98,6 +98,30 @@ MUTATIONS = (
         'if _take(claims, 256, bytes) != ueid:\n            raise OrderInvalid("order for another terminal")',
         "",
     ),
+    Mutation(
+        "preissued_as_online",
+        POLICY,
+        "if (evidence.freshness.kind is FreshnessKind.PREISSUED) != order.is_preissued:",
+        "if False:",
+    ),
+    Mutation("unknown_epoch", POLICY, 'return "epoch-unknown"', "return None"),
+    Mutation("epoch_from_later", POLICY, "if epoch_iat is not None and epoch_iat > made_at + SKEW_S:", "if False:"),
+    Mutation("stale_epoch", POLICY, 'return "epoch-stale" if epoch_iat is None or', "return None if True or"),
+    Mutation("reserve_beyond_its_cap", "host_agent/reserve.py", "if orders and orders_there + orders >", "if 0 >"),
+    Mutation("epoch_by_a_terminal", "host_agent/broker.py", "return action is not Action.PUBLISH", "return True"),
+    Mutation(
+        "foreign_sheet",
+        "firmware/terminal/agent_messages.py",
+        'if _take(claims, 256, bytes) != ueid:\n            raise OrderInvalid("sheet for another terminal")',
+        "",
+    ),
+    Mutation("expired_sheet", "firmware/terminal/reserve.py", "if sheet.expires_at <= self._clock.now():", "if False:"),
+    Mutation(
+        "sheet_replay",
+        "firmware/terminal/reserve.py",
+        "if sheet.number in pages or sheet.number <= self._head[0]:",
+        "if sheet.number in pages:",
+    ),
     Mutation("order_replay", "firmware/terminal/orders.py", "if not self._queue.has_order(order.id) and", "if"),
 )
 
