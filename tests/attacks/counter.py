@@ -61,11 +61,15 @@ class Counter:
         self.queue = Queue(str(folder / "queue"))
         self.queue.open()
         self.clock = _Clock(int(time.time()))
-        self.reserve = Reserve(self.settings, self.queue, self.clock, folder=str(folder / "reserve"))
-        self.reserve.open()
-        self.orders = Orders(self.settings, self.queue, self.clock, self.reserve)
+        self.restart()
         self.double = TerminalDouble(self.pki, device)
         self.base = f"rnr/v1/demo/{device}"
+
+    def restart(self) -> None:
+        """What it knows of orders is what is on flash."""
+        self.reserve = Reserve(self.settings, self.queue, self.clock, folder=str(self.folder / "reserve"))
+        self.reserve.open()
+        self.orders = Orders(self.settings, self.queue, self.clock, self.reserve)
 
     def order(self, order_id: str, **changes: Any) -> Order:
         now = int(time.time())

@@ -117,11 +117,9 @@ MUTATIONS = (
     ),
     Mutation("expired_sheet", "firmware/terminal/reserve.py", "if sheet.expires_at <= self._clock.now():", "if False:"),
     Mutation(
-        "sheet_replay",
-        "firmware/terminal/reserve.py",
-        "if sheet.number in pages or sheet.number <= self._head[0]:",
-        "if sheet.number in pages:",
+        "sheet_entry_reuse", "firmware/terminal/reserve.py", "if not self._queue.has_order(order_id):", "if True:"
     ),
+    Mutation("sheet_entry_after_its_end", POLICY, "context.reserve.grace_s if", "2**40 if"),
     Mutation("order_replay", "firmware/terminal/orders.py", "if not self._queue.has_order(order.id) and", "if"),
 )
 

@@ -1,18 +1,19 @@
-"""A pre-issued order answered twice."""
+"""A pre-issued order used twice, by a power cut at the right moment."""
 
-from host_agent import attestation, envelope
-from tests.attacks.bench import Attack, Bench
+from tests.attacks.bench import Attack
+from tests.attacks.counter import Counter
 
 ATTACK = Attack(
-    has="a terminal's key, and a sheet of which an entry has been answered",
-    does="registers a second person on the entry, days later and without a link",
-    code="nonce-reused",
-    check="host_agent/policy.py:_order_code",
+    has="the terminal's plug",
+    does="pulls it between a registration and the note that its order is used, to have a second person on it",
+    code="not-run",
+    check="firmware/terminal/reserve.py:Reserve._find",
 )
 
 
-def test_sheet_entry_reuse(bench: Bench) -> None:
-    _, first = bench.complete(order_id="order-1", sheet=1)
-    nonce = attestation.parse_evidence(envelope.parse(first).payload).nonce
-    claims = bench.terminal.claims(order_id="order-1") | {10: nonce, -70006: [True, 2, None], -70007: [2, None]}
-    assert bench.both_say(bench.terminal.sign(claims)) == {ATTACK.code}
+def test_sheet_entry_reuse(counter: Counter) -> None:
+    counter.receives(("down/sheet", counter.signed_sheet("order-1", "order-2")))
+    assert counter.next_offline() == "order-1"
+    counter.store("order-1")
+    counter.restart()
+    assert counter.next_offline() == "order-2"
