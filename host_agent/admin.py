@@ -17,11 +17,13 @@ from aiohttp import web
 from host_agent.config import OrdersConfig
 from host_agent.errors import ConfigError, ShimingError
 from host_agent.orders import OrderRefused, Orders
+from host_agent.reserve import Reserve, Wanted
 from host_agent.store import OrderRow, Store, StoreFault
 
 log = logging.getLogger("shiming.admin")
 
-BODY_MAX_BYTES = 4096
+BODY_MAX_BYTES = 262_144  # a reserve of 2 000 orders
+RESERVE_ITEMS = 2000
 TOKEN_BYTES = 32
 SHUTDOWN_S = 5  # for requests under way; aiohttp would give half a request a minute
 STATUS_OF_CODE = {
@@ -29,6 +31,7 @@ STATUS_OF_CODE = {
     "order-unknown": 404,
     "alarm-unknown": 404,
     "order-conflict": 409,
+    "reserve-full": 409,
     "not-authorised": 401,
     "store-full": 503,
     "store-fault": 503,
@@ -41,12 +44,14 @@ class Admin:
     def __init__(
         self,
         orders: Orders,
+        reserve: Reserve,
         store: Store,
         status: Callable[[], dict[str, Any]],
         take_off: Callable[[str, str], int],
         config: OrdersConfig,
     ) -> None:
         self._orders = orders
+        self._reserve = reserve
         self._store = store
         self._status = status
         self._take_off = take_off
@@ -59,6 +64,7 @@ class Admin:
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_MAX_BYTES)
         app.router.add_post("/v1/orders", self._post_order)
         app.router.add_get("/v1/orders/{order_id}", self._get_order)
+        app.router.add_post("/v1/reserves", self._post_reserve)
         app.router.add_get("/v1/status", self._get_status)
         app.router.add_delete("/v1/alarms/{device}/{code}", self._delete_alarms)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
@@ -90,6 +96,14 @@ class Admin:
         if is_new:
             self._orders.wake(row.device)
         return web.json_response(_shown(row), status=201 if is_new else 200)
+
+    async def _post_reserve(self, request: web.Request) -> web.Response:
+        device, wanted = _read_reserve(await _read_json(request))
+        rows, is_new = await asyncio.to_thread(self._reserve.create, device, wanted)
+        if is_new:
+            self._orders.wake(device)
+        answer = {"device": device, "orders": [_shown(row) for row in rows]}
+        return web.json_response(answer, status=201 if is_new else 200)
 
     async def _get_order(self, request: web.Request) -> web.Response:
         row = await asyncio.to_thread(self._store.order, request.match_info["order_id"])
@@ -154,12 +168,29 @@ def _read_order(body: dict[str, Any]) -> tuple[str, str, str, str | None]:
     return body["order_id"], body["device"], body["msisdn"], channel
 
 
+def _read_reserve(body: dict[str, Any]) -> tuple[str, list[Wanted]]:
+    match body:
+        case {"device": str() as device, "orders": [_, *_] as orders} if len(body) == 2:
+            if len(orders) > RESERVE_ITEMS:
+                raise OrderRefused("request-malformed", f"orders: {RESERVE_ITEMS} at most")
+            return device, [_read_wanted(order) for order in orders]
+    raise OrderRefused("request-malformed", "device must be text, orders a list that is not empty; nothing else")
+
+
+def _read_wanted(order: Any) -> Wanted:
+    match order:
+        case {"order_id": str() as order_id, "msisdn": str() as msisdn} if len(order) == 2:
+            return Wanted(order_id, msisdn)
+    raise OrderRefused("request-malformed", "each order has order_id and msisdn, both text, and nothing else")
+
+
 def _shown(row: OrderRow) -> dict[str, Any]:
     """Without the number to register: whoever asks has it already."""
     return {
         "order_id": row.order_id,
         "device": row.device,
         "channel": row.channel,
+        "sheet": row.sheet,
         "state": row.state,
         "code": row.code,
         "nonce": row.nonce.hex(),

@@ -20,12 +20,14 @@ from host_agent.broker import EmbeddedBroker
 from host_agent.broker_watch import BrokerWatch
 from host_agent.config import Config
 from host_agent.deliveries import Deliveries
+from host_agent.epochs import Epochs
 from host_agent.errors import ConfigError, ShimingError, TestAuthorityRefused
 from host_agent.forwarder import Forwarder
 from host_agent.ingest import Outcome, Signer
 from host_agent.intake import Intake
 from host_agent.orders import Orders
 from host_agent.registry import Registry
+from host_agent.reserve import Reserve
 from host_agent.revocation import Revocations
 from host_agent.store import Store
 from host_agent.watch import Watch
@@ -129,17 +131,21 @@ class Agent:
             is_production=not config.is_emulated,
             face=config.face,
             firmware=config.firmware,
+            reserve=config.reserve.policy,
             on_stored=lambda outcomes: self._call(self._note_stored, outcomes),
             on_failure=lambda: self._call(self._fail),
         )
         self._orders = Orders(self._store, self._registry, self._signer, config.orders.nonce_life_s, self._link.publish)
-        self._admin = Admin(self._orders, self._store, self._status, self._take_off, config.orders)
+        reserve = Reserve(self._store, self._registry, self._signer, config.reserve.orders_max, config.reserve.life_s)
+        epochs = Epochs(self._store, self._registry, self._signer, self._link, config.reserve.epoch_s)
+        self._admin = Admin(self._orders, reserve, self._store, self._status, self._take_off, config.orders)
         self._link.start()
         stack.push_async_callback(asyncio.to_thread, self._link.stop)
         self._intake.start()
         stack.push_async_callback(asyncio.to_thread, self._intake.stop)
         parts = (
             ("orders", self._orders.run()),
+            ("epochs", epochs.run()),
             ("forwarder", self._forwarder.run()),
             ("watch", self._watch.run()),
             ("deliveries", self._look_at_deliveries()),
@@ -201,7 +207,8 @@ class Agent:
     def _note_stored(self, outcomes: Sequence[Outcome]) -> None:
         self._deliveries.take(outcomes, self._loop.time())
         for outcome in outcomes:
-            if outcome.ended_order is not None and outcome.publisher is not None:
+            has_room = outcome.ended_order is not None or outcome.has_kept_sheet
+            if has_room and outcome.publisher is not None:
                 self._orders.wake(outcome.publisher.id)
         self._forwarder.wake()
 

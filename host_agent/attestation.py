@@ -20,16 +20,18 @@ EVIDENCE_TYP = "application/eat+cwt"
 ISS, EXP, IAT, CTI, NONCE = 1, 4, 6, 7, 10
 UEID, OEMID, HWMODEL, HWVERSION, OEMBOOT, DBGSTAT = 256, 258, 259, 260, 262, 263
 PROFILE, BOOTCOUNT, BOOTSEED, SWNAME, SWVERSION = 265, 267, 268, 270, 271
-SEQ, PREV, RESULTS, IDENTITY, CLOCK, CUSTODY = -70001, -70002, -70003, -70004, -70006, -70008
+SEQ, PREV, RESULTS, IDENTITY, CLOCK = -70001, -70002, -70003, -70004, -70006
+FRESHNESS, CUSTODY = -70007, -70008
 ORDER_ID, MSISDN, CHANNEL = -70010, -70011, -70012
 TOKEN_SHA256, ANSWERS = -70020, -70021
 
 DIGEST_BYTES = 32
 ANSWERS_MAX = 16  # in one receipt: as many as a terminal has on the way at once
+NONCE_BYTES = EPOCH_BYTES = 16
 NO_PREVIOUS = bytes(DIGEST_BYTES)
 
-_ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MSISDN = re.compile(r"[0-9]{1,15}")
+ORDER_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MSISDN_FORM = re.compile(r"[0-9]{1,15}")
 
 
 class Verdict(IntEnum):
@@ -67,6 +69,11 @@ class Custody(IntEnum):
     ELEMENT = 2
 
 
+class FreshnessKind(IntEnum):
+    ONLINE = 1  # the nonce of an order that was sent for this customer
+    PREISSUED = 2  # one out of a sheet
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     document_type: int | None
@@ -90,6 +97,12 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    kind: FreshnessKind
+    epoch: bytes | None  # the last one that the terminal had heard
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     profile: str
     iat: int
@@ -110,6 +123,7 @@ class Evidence:
     results: Results
     identity: bytes | None
     clock: Clock
+    freshness: Freshness
     custody: Custody
 
 
@@ -171,6 +185,7 @@ def parse_evidence(payload: bytes, profile: str = EVIDENCE_PROFILE) -> Evidence:
         results=results,
         identity=identity,
         clock=_parse_clock(claims),
+        freshness=_parse_freshness(claims),
         custody=_parse_custody(claims),
     )
 
@@ -199,8 +214,8 @@ def parse_order(payload: bytes) -> Order:
         exp=typed.uint(claims, EXP),
         nonce=typed.octets(claims, NONCE, 16),
         ueid=_ueid(claims),
-        order_id=typed.text(claims, ORDER_ID, _ORDER_ID),
-        msisdn=typed.text(claims, MSISDN, _MSISDN),
+        order_id=typed.text(claims, ORDER_ID, ORDER_ID_FORM),
+        msisdn=typed.text(claims, MSISDN, MSISDN_FORM),
         channel=typed.text(claims, CHANNEL),
     )
 
@@ -263,7 +278,7 @@ def _parse_results(results: dict[Any, Any]) -> Results:
         channel=typed.text(results, 5),
         read_attempts=typed.uint(results, 7) if has_card else None,
         reason=typed.text(results, 8, typed.CODE) if 8 in results else None,
-        order_id=typed.text(results, 9, _ORDER_ID),
+        order_id=typed.text(results, 9, ORDER_ID_FORM),
         sam_id=typed.text(results, 10) if 10 in results else None,
         is_number_valid=is_number_valid,
         validity=validity,
@@ -294,6 +309,15 @@ def _parse_custody(claims: dict[Any, Any]) -> Custody:
     if custody not in list(Custody):
         raise typed.malformed("unknown custody of the key")
     return Custody(custody)
+
+
+def _parse_freshness(claims: dict[Any, Any]) -> Freshness:
+    match claims.get(FRESHNESS):
+        case [kind, (None | bytes()) as epoch] if typed.is_integer(kind, 1, FreshnessKind.PREISSUED) and (
+            epoch is None or len(epoch) == EPOCH_BYTES
+        ):
+            return Freshness(FreshnessKind(kind), epoch)
+    raise typed.malformed("the freshness claim has a wrong shape")
 
 
 def _claims(payload: bytes, profile: str) -> dict[Any, Any]:

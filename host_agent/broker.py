@@ -8,6 +8,7 @@ ends neither silent connections nor oversized packets. The gate does all that be
 import asyncio
 import contextlib
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Callable
@@ -37,12 +38,14 @@ SILENCE_MAX_S = 300  # for clients that ask for no keep-alive
 TAKEOVER_TIMEOUT_S = 5
 START_TIMEOUT_S = 15
 SESSION_EXPIRY_S = 600  # bounds what is kept for an absent agent; terminals keep their records until a receipt anyway
-STATE_MAX_BYTES = 16
+RETAINED = re.compile(r"rnr/v1/[^/]+/(?:[^/]+/(state)|epoch)")  # nothing else is
+STATE_MAX_BYTES, EPOCH_MAX_BYTES = 16, 512
 
 
 def may(client_id: str, agent_id: str, topic: str, action: Action) -> bool:
     """The topic rules: a device writes its own up/# and state and reads its own down/#, and so does the agent under its
-    own name, for its canaries; besides, the agent writes every down/# and reads everything below rnr/.
+    own name, for its canaries; besides, the agent writes every down/# and the epoch, and reads everything below rnr/.
+    The epoch is no secret: everybody reads it.
     """
     if "\0" in topic or (action is not Action.SUBSCRIBE and ("+" in topic or "#" in topic)):
         return False  # no topic name; amqtt takes it for a will all the same, and fails when it is due
@@ -51,6 +54,8 @@ def may(client_id: str, agent_id: str, topic: str, action: Action) -> bool:
     match topic.split("/"):
         case ["rnr", "v1", _, _, "down", _, *_] if client_id == agent_id:
             return True
+        case ["rnr", "v1", tenant, "epoch"] if "+" not in tenant and "#" not in tenant:
+            return action is not Action.PUBLISH or client_id == agent_id
         case ["rnr", "v1", tenant, device, *rest] if device == client_id and "+" not in tenant and "#" not in tenant:
             if action is Action.PUBLISH:
                 return rest == ["state"] or (len(rest) >= 2 and rest[0] == "up")
@@ -156,7 +161,7 @@ def server_context(config: BrokerConfig) -> ssl.SSLContext:
 
 
 class _Broker(Broker):
-    """amqtt with what is retained narrowed to `state`, and shown to its own subscribers only."""
+    """amqtt with what is retained narrowed to `state` and `epoch`, and shown to its own subscribers only."""
 
     async def retain_message(
         self,
@@ -165,7 +170,9 @@ class _Broker(Broker):
         data: bytes | bytearray | None,
         qos: int | None = None,
     ) -> None:
-        if topic_name is not None and topic_name.endswith("/state") and len(data or b"") <= STATE_MAX_BYTES:
+        place = RETAINED.fullmatch(topic_name or "")
+        most = EPOCH_MAX_BYTES if place and place[1] is None else STATE_MAX_BYTES
+        if place and len(data or b"") <= most:
             await super().retain_message(source_session, topic_name, data, qos)
 
     async def _publish_retained_messages_for_subscription(

@@ -18,7 +18,7 @@ from host_agent import config as settings
 from host_agent.app import Agent, log_to_stderr
 from host_agent.broker import run_alone
 from host_agent.device_cli import Desk
-from host_agent.errors import ShimingError
+from host_agent.errors import ConfigError, ShimingError
 from host_agent.registry import Key, Registry
 from host_agent.watch import POLL_S, Watch
 
@@ -108,6 +108,42 @@ def order(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: shiming agent reserve t-0001 --numbers numbers.txt --config agent.toml")
+def reserve(
+    device: Annotated[str, typer.Argument(help="Id of the terminal.")],
+    numbers: Annotated[
+        Path,
+        typer.Option(
+            help="A file with a number to register on each line, in the order in which they are handed out; after it,"
+            " if you like, your own id of the order."
+        ),
+    ],
+    config: ConfigOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a terminal orders in advance, for when it has no link."""
+    body = {"device": device, "orders": _read_numbers(numbers)}
+    answer = _ask(settings.load(config).orders, "POST", "/v1/reserves", body)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    for row in answer["orders"]:
+        typer.echo(f"{row['order_id']}  sheet {row['sheet']}  {row['state']}")
+    typer.echo(f"{device}: {len(answer['orders'])} orders in reserve.")
+
+
+def _read_numbers(path: Path) -> list[dict[str, str]]:
+    try:
+        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a list of numbers") from error
+    if any(len(words) > 2 for words in lines):
+        raise ConfigError(f"{path}: each line has a number and at most the order's id")
+    made_up = f"{time.strftime('%Y%m%d')}-{secrets.token_hex(6)}"
+    ids = [words[1] if len(words) == 2 else f"{made_up}-{place}" for place, words in enumerate(lines, 1)]
+    return [{"order_id": order_id, "msisdn": words[0]} for order_id, words in zip(ids, lines, strict=True)]
+
+
 @app.command(epilog="Example: shiming agent status --config agent.toml --json")
 def status(config: ConfigOption, as_json: JsonOption = False) -> None:
     """Say how the agent is: queue, outbox, refusals, store, broker. Ends with 1 if anything is wrong."""
@@ -160,7 +196,7 @@ def _announce(ready: dict[str, Any], as_json: bool) -> None:
         print(f"Ready: {ports}.", flush=True)
 
 
-def _ask(orders: settings.OrdersConfig, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+def _ask(orders: settings.OrdersConfig, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {admin.load_token(orders.token)}"}
     connection = http.client.HTTPConnection(orders.host, orders.port, timeout=REQUEST_TIMEOUT_S)
     try:

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 from host_agent import keys
 from host_agent.errors import ConfigError
 from host_agent.face import PERMILLE
-from host_agent.policy import FacePolicy, FirmwarePolicy, Requirement, Version, parse_version
+from host_agent.policy import FacePolicy, FirmwarePolicy, Requirement, ReservePolicy, Version, parse_version
 
 Mode = Literal["production", "emulated"]
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,32}")
 DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
 MIB = 1024 * 1024
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,16 @@ class OrdersConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ReserveConfig:
+    """Orders that a terminal is given before it needs them, and what proves that they were answered in time."""
+
+    orders_max: int
+    life_s: int
+    epoch_s: int
+    policy: ReservePolicy
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     mode: Mode
     agent: AgentConfig
@@ -87,6 +98,7 @@ class Config:
     store: StoreConfig
     backend: BackendConfig
     orders: OrdersConfig
+    reserve: ReserveConfig
     face: FacePolicy
     firmware: FirmwarePolicy
 
@@ -162,6 +174,7 @@ def _read(root: "_Table") -> Config:
             token=orders.new_file("token", "orders.token"),
             nonce_life_s=orders.integer("nonce_life_s", 30, 86400, 300),
         ),
+        reserve=_read_reserve(root.table("reserve")),
         face=_read_face(root.table("face")),
         firmware=_read_firmware(root.table("firmware")),
     )
@@ -180,6 +193,20 @@ def _read_face(face: "_Table") -> FacePolicy:
     )
     face.refuse_the_rest()
     return policy
+
+
+def _read_reserve(reserve: "_Table") -> ReserveConfig:
+    config = ReserveConfig(
+        orders_max=reserve.integer("orders_max", 0, 2000, 200),
+        life_s=reserve.integer("life_s", 3600, 31 * DAY_S, 7 * DAY_S),
+        epoch_s=reserve.integer("epoch_s", 10, 86400, 300),
+        policy=ReservePolicy(
+            grace_s=reserve.integer("grace_s", 0, 31 * DAY_S, 7 * DAY_S),
+            epoch_age_max_s=reserve.optional_integer("epoch_age_max_s", 60, 31 * DAY_S),
+        ),
+    )
+    reserve.refuse_the_rest()
+    return config
 
 
 def _read_firmware(firmware: "_Table") -> FirmwarePolicy:
@@ -244,6 +271,9 @@ class _Table:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self._wrong(key, f"must be a whole number from {low} to {high}")
         return value
+
+    def optional_integer(self, key: str, low: int, high: int) -> int | None:
+        return self.integer(key, low, high, low) if key in self._values else None
 
     def integers(self, key: str, low: int, high: int) -> dict[str, int]:
         """A table whose keys are free."""

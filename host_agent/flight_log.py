@@ -29,8 +29,10 @@ EVENTS = {
     9: "link",
     10: "not written",
     11: "refused by the agent",
+    12: "sheet kept",
 }
 RESENT = (4, "evidence-resent")
+SHEET_KEPT = 12
 GAP, FORK, REGRESSION = "log-gap", "log-fork", "log-regression"
 ALARMS = {"chain-gap": GAP, "chain-fork": FORK, "chain-broken": FORK, "chain-regressed": REGRESSION}
 

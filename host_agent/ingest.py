@@ -14,9 +14,18 @@ from host_agent import attestation, envelope, flight_log
 from host_agent.attestation import ANSWERS_MAX, Answer, Evidence, Receipt, Verdict
 from host_agent.envelope import Envelope
 from host_agent.errors import TokenRefused
-from host_agent.flight_log import Statement
+from host_agent.flight_log import SHEET_KEPT, Statement
 from host_agent.log_tables import Alarm
-from host_agent.policy import ANY_FIRMWARE, SKEW_S, Context, FacePolicy, FirmwarePolicy, decide
+from host_agent.policy import (
+    ANY_FIRMWARE,
+    ANY_RESERVE,
+    SKEW_S,
+    Context,
+    FacePolicy,
+    FirmwarePolicy,
+    ReservePolicy,
+    decide,
+)
 from host_agent.registry import Device, DeviceKey, Registry, Status, state_code
 from host_agent.store import Store
 
@@ -52,6 +61,7 @@ class Outcome:
     ended_order: str | None = None
     alarms: Sequence[Alarm] = ()
     resent: int | None = None  # of a flight log: the entries that tell of evidence sent again
+    has_kept_sheet: bool = False  # it says that a sheet has arrived: the next one may go
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,7 @@ def settle(
     face: FacePolicy,
     now: int,
     firmware: FirmwarePolicy = ANY_FIRMWARE,
+    reserve: ReservePolicy = ANY_RESERVE,
 ) -> Outcome:
     """Inside a transaction of the store."""
     if isinstance(examined.content, str):
@@ -129,6 +140,8 @@ def settle(
         is_cti_known=store.is_cti_known(evidence.cti),
         chain=store.chain_around(kid, evidence),
         firmware=firmware,
+        reserve=reserve,
+        epoch_iat=store.epoch_iat(evidence.freshness.epoch),
     )
     decision = decide(evidence, device, context)
     store.link(kid, evidence, examined.sha256)
@@ -146,6 +159,7 @@ def settle(
     )
     if decision.ended_order is not None:
         store.answer_order(decision.ended_order, evidence.cti, decision.code or evidence.results.reason)
+        store.keep_sheet_of(decision.ended_order, now)
     verdict = Verdict.STORED if decision.code is None else Verdict.REFUSED
     return Outcome(examined.sha256, evidence.cti, device, verdict, decision.code, ended_order=decision.ended_order)
 
@@ -159,7 +173,12 @@ def _settle_log(store: Store, examined: Examined, signed: Signed, statement: Sta
     if alarms is None:
         return Outcome(examined.sha256, b"", device, Verdict.DUPLICATE, resent=0)
     resent = sum(entry.is_resent_evidence for entry in statement.entries)
-    return Outcome(examined.sha256, b"", device, Verdict.STORED, alarms=alarms, resent=resent)
+    kept = [entry.numbers[0] for entry in statement.entries if entry.kind == SHEET_KEPT and entry.numbers]
+    for number in kept:
+        store.keep_sheet(device.id, number, now)
+    return Outcome(
+        examined.sha256, b"", device, Verdict.STORED, alarms=alarms, resent=resent, has_kept_sheet=bool(kept)
+    )
 
 
 def _log_code(publisher: Device | None, signed: Signed, statement: Statement, now: int) -> str | None:

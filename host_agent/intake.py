@@ -16,7 +16,7 @@ from typing import Protocol
 
 from host_agent import ingest
 from host_agent.ingest import Examined, Outcome, Signer
-from host_agent.policy import ANY_FIRMWARE, FacePolicy, FirmwarePolicy
+from host_agent.policy import ANY_FIRMWARE, ANY_RESERVE, FacePolicy, FirmwarePolicy, ReservePolicy
 from host_agent.registry import Registry
 from host_agent.store import Store, StoreFault, StoreFull
 
@@ -62,6 +62,7 @@ class Intake:
         on_stored: Callable[[Sequence[Outcome]], None],
         on_failure: Callable[[], None],
         firmware: FirmwarePolicy = ANY_FIRMWARE,
+        reserve: ReservePolicy = ANY_RESERVE,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -70,6 +71,7 @@ class Intake:
         self._is_production = is_production
         self._face = face
         self._firmware = firmware
+        self._reserve = reserve
         self._on_stored = on_stored
         self._on_failure = on_failure
         self._workers = os.cpu_count() or 1
@@ -179,6 +181,7 @@ class Intake:
                     face=self._face,
                     now=now,
                     firmware=self._firmware,
+                    reserve=self._reserve,
                 )
                 for one in examined
             ]

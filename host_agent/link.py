@@ -57,7 +57,7 @@ class Link:
         self._on_failure = on_failure
         self._has_room = has_room
         self._client = self._build_client(agent_id, host, port, tls)
-        self._outgoing: deque[Message | tuple[str, bytes]] = deque(maxlen=OUTGOING_ITEMS)
+        self._outgoing: deque[Message | tuple[str, bytes, bool]] = deque(maxlen=OUTGOING_ITEMS)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = threading.Event()
         self._distrusted: frozenset[int] = frozenset()
@@ -81,8 +81,8 @@ class Link:
         self._outgoing.extend(messages)
         self.wake()
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._outgoing.append((topic, payload))
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._outgoing.append((topic, payload, retain))
         self.wake()
 
     def distrust(self, serials: frozenset[int]) -> None:
@@ -185,8 +185,8 @@ class Link:
                 case Message(generation=generation, mid=mid):
                     if generation == self._generation and mid:
                         self._settle(mid)
-                case (topic, payload):
-                    self._client.publish(topic, payload, qos=1)
+                case (topic, payload, retain):
+                    self._client.publish(topic, payload, qos=1, retain=retain)
         for packet in self._watch.due():
             self._client.publish(packet.topic, packet.payload, qos=packet.qos)
 

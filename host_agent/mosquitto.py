@@ -49,11 +49,13 @@ user {agent_id}
 topic read rnr/v1/+/+/up/#
 topic read rnr/v1/+/+/state
 topic write rnr/v1/+/+/down/#
+topic write rnr/v1/+/epoch
 topic read {dropped}
 
 pattern write rnr/v1/+/%u/up/#
 pattern write rnr/v1/+/%u/state
 pattern read rnr/v1/+/%u/down/#
+pattern read rnr/v1/+/epoch
 """
 
 

@@ -1,4 +1,7 @@
-"""Registration orders: made for one terminal, signed, sent until they have ended or run out (PROTOCOL.md section 6)."""
+"""Registration orders: made for one terminal, signed, sent until they have ended or run out (PROTOCOL.md section 6).
+
+The sheets of `reserve` go the same way.
+"""
 
 import asyncio
 import logging
@@ -7,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from host_agent import attestation, envelope
-from host_agent.attestation import Order
+from host_agent.attestation import NONCE_BYTES, Order
 from host_agent.errors import ShimingError, TokenRefused
 from host_agent.ingest import Signer
 from host_agent.registry import Device, Registry, state_code
@@ -16,7 +19,6 @@ from host_agent.store import OrderRow, Store, StoreFault
 log = logging.getLogger("shiming.orders")
 
 RESEND_S = 10
-NONCE_BYTES = 16
 
 
 class OrderRefused(ShimingError):
@@ -46,7 +48,7 @@ class Orders:
 
     def create(self, order_id: str, device_id: str, msisdn: str, channel: str | None) -> tuple[OrderRow, bool]:
         """The order and whether it is new; the same request again gives the order that is there."""
-        device = self._device(device_id, channel)
+        device = find_device(self._registry, device_id, channel)
         now = int(time.time())
         order = Order(
             iat=now,
@@ -96,35 +98,40 @@ class Orders:
             except TimeoutError:
                 continue
 
-    def _device(self, device_id: str, channel: str | None) -> Device:
-        device = self._registry.device(device_id)
-        if device is None:
-            raise OrderRefused("device-unknown")
-        if code := state_code(device.status):
-            raise OrderRefused(code)
-        if channel not in (None, device.channel):
-            raise OrderRefused("channel-mismatch")
-        return device
-
     def _check_same(self, existing: OrderRow, device: Device, msisdn: str) -> None:
-        if existing.device != device.id or (existing.token and _msisdn_of(existing.token) != msisdn):
+        is_other = existing.device != device.id or existing.sheet is not None
+        if is_other or (existing.token and _msisdn_of(existing.token) != msisdn):
             raise OrderRefused("order-conflict", "another order has this order_id")
 
     def _send_all(self) -> None:
         now = int(time.time())
-        self._send(self._store.waiting_orders(now))
+        self._send("order", self._store.waiting_orders(now))
+        self._send("sheet", self._store.waiting_sheets(now))
         self._store.expire_orders(now)
 
     def _send_some(self, devices: set[str]) -> None:
         now = int(time.time())
         for device_id in devices:
-            self._send(self._store.waiting_orders(now, device_id))
+            self._send("order", self._store.waiting_orders(now, device_id))
+            self._send("sheet", self._store.waiting_sheets(now, device_id))
 
-    def _send(self, orders: list[tuple[str, bytes]]) -> None:
-        for device_id, token in orders:
+    def _send(self, topic: str, messages: list[tuple[str, bytes]]) -> None:
+        for device_id, token in messages:
             device = self._registry.device(device_id)
             if device is not None and state_code(device.status) is None:
-                self._publish(f"rnr/v1/{device.tenant}/{device.id}/down/order", token)
+                self._publish(f"rnr/v1/{device.tenant}/{device.id}/down/{topic}", token)
+
+
+def find_device(registry: Registry, device_id: str, channel: str | None = None) -> Device:
+    """The terminal that is to do it, if it may."""
+    device = registry.device(device_id)
+    if device is None:
+        raise OrderRefused("device-unknown")
+    if code := state_code(device.status):
+        raise OrderRefused(code)
+    if channel not in (None, device.channel):
+        raise OrderRefused("channel-mismatch")
+    return device
 
 
 def _msisdn_of(token: bytes) -> str:

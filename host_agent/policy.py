@@ -1,7 +1,8 @@
 """Whether a piece of evidence is accepted: facts in, decision out. Nothing here reads a clock, a file or a database.
 
 The signature has been verified. What is checked, in this order: the terminal, the transaction number, the chain of its
-tokens, the order it answers, its clock (facts of RFC 9334: nonce, cti, seq and prev, all four), its firmware, the face.
+tokens, the order it answers, its epoch, its clock (facts of RFC 9334: nonce, cti, seq and prev, all four), its
+firmware, the face.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from host_agent.attestation import ClockSource, Evidence, Results
+from host_agent.attestation import ClockSource, Evidence, FreshnessKind, Results
 from host_agent.face import Liveness, Match
 from host_agent.registry import Device, DeviceKey, state_code
 
@@ -49,6 +50,17 @@ class FacePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservePolicy:
+    """What is asked of a registration on a pre-issued order."""
+
+    grace_s: int = 604_800  # after the end of its sheet, until which a terminal without a trusted clock may deliver
+    epoch_age_max_s: int | None = None  # how much older its epoch may be; None: it need not have one
+
+
+ANY_RESERVE = ReservePolicy()
+
+
+@dataclass(frozen=True, slots=True)
 class KnownOrder:
     order_id: str
     device: str
@@ -56,6 +68,7 @@ class KnownOrder:
     iat: int
     exp: int
     is_answered: bool
+    is_preissued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,8 @@ class Context:
     is_cti_known: bool
     chain: Chain
     firmware: FirmwarePolicy = ANY_FIRMWARE
+    reserve: ReservePolicy = ANY_RESERVE
+    epoch_iat: int | None = None  # of the epoch that the evidence names; None: it names none, or none of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,7 @@ def decide(evidence: Evidence, device: Device, context: Context) -> Decision:
         or _key_code(evidence, context)
         or _chain_code(evidence, context)
         or _order_code(evidence, device, context.order)
+        or _epoch_code(evidence, context)
         or _clock_code(evidence, context)
         or firmware_code(evidence, context.firmware)
         or face_code(evidence.results, context.face)
@@ -147,7 +163,24 @@ def _order_code(evidence: Evidence, device: Device, order: KnownOrder | None) ->
         return "order-mismatch"
     if order.is_answered:
         return "nonce-reused"
+    if (evidence.freshness.kind is FreshnessKind.PREISSUED) != order.is_preissued:
+        return "freshness-mismatch"
     return "channel-mismatch" if evidence.results.channel != order.channel else None
+
+
+def _epoch_code(evidence: Evidence, context: Context) -> str | None:
+    """The epoch proves "after it was published"; how long after is for the policy. A refusal registers nobody."""
+    epoch_iat, most_s = context.epoch_iat, context.reserve.epoch_age_max_s
+    if evidence.freshness.epoch is not None and epoch_iat is None:
+        return "epoch-unknown"
+    if evidence.results.reason is not None:
+        return None
+    made_at = evidence.iat if evidence.clock.source >= ClockSource.NETWORK else context.received_at
+    if epoch_iat is not None and epoch_iat > made_at + SKEW_S:
+        return "clock-implausible"
+    if evidence.freshness.kind is FreshnessKind.ONLINE or most_s is None:
+        return None
+    return "epoch-stale" if epoch_iat is None or made_at - epoch_iat > most_s + SKEW_S else None
 
 
 def _clock_code(evidence: Evidence, context: Context) -> str | None:
@@ -158,7 +191,9 @@ def _clock_code(evidence: Evidence, context: Context) -> str | None:
     last_s = order.exp + SESSION_S + SKEW_S
     if evidence.clock.source < ClockSource.NETWORK:
         # The nonce proves that it was made after the order; only our own clock can tell that it was not made too late.
-        return "nonce-expired" if context.received_at > last_s else None
+        # What was pre-issued may have waited for a link since: the operator says for how long.
+        grace_s = context.reserve.grace_s if order.is_preissued else 0
+        return "nonce-expired" if context.received_at > last_s + grace_s else None
     if not order.iat - SKEW_S <= evidence.iat <= context.received_at + SKEW_S:
         return "clock-implausible"
     return "nonce-expired" if evidence.iat > last_s else None

@@ -1,6 +1,7 @@
 -- The agent's store, version 4 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
 
--- `token` is the signed order. It carries the number to register, so it goes as soon as the order has ended.
+-- `token` is the signed order; of a pre-issued one, which is on a `sheet`, its entry there. It carries the number to
+-- register, so it goes as soon as the order has ended.
 CREATE TABLE orders (
     order_id   TEXT PRIMARY KEY,
     device     TEXT NOT NULL,
@@ -11,7 +12,8 @@ CREATE TABLE orders (
     state      TEXT NOT NULL CHECK (state IN ('waiting', 'attested', 'accepted', 'refused', 'expired')),
     code       TEXT,
     cti        BLOB,
-    token      BLOB
+    token      BLOB,
+    sheet      INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX orders_waiting ON orders (device, iat) WHERE state = 'waiting';
 
@@ -144,6 +146,24 @@ CREATE TABLE broker_events (
     times INTEGER NOT NULL,
     mark  INTEGER NOT NULL,
     at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Pre-issued orders go to their terminal in sheets. `token` is the signed sheet until the terminal has said that it keeps
+-- it (`kept_at`), or it has run out.
+CREATE TABLE sheets (
+    device  TEXT NOT NULL,
+    number  INTEGER NOT NULL,
+    iat     INTEGER NOT NULL,
+    exp     INTEGER NOT NULL,
+    kept_at INTEGER,
+    token   BLOB,
+    PRIMARY KEY (device, number)
+) STRICT, WITHOUT ROWID;
+
+-- Every epoch that was published, for good: 105,120 a year at one in five minutes.
+CREATE TABLE epochs (
+    id  BLOB PRIMARY KEY,
+    iat INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 PRAGMA user_version = 4;

@@ -1,4 +1,5 @@
-"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables`.
+"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables`
+and `reserve_tables`.
 
 What `transaction` has committed survives a power cut. A full or failing disk shows as `StoreFull` or `StoreFault`, with
 nothing of the transaction done; whoever holds unacknowledged messages keeps them and tries again.
@@ -20,6 +21,7 @@ from host_agent.errors import ConfigError, ShimingError
 from host_agent.history import Head
 from host_agent.log_tables import LogTables
 from host_agent.policy import SESSION_S, Chain, KnownOrder
+from host_agent.reserve_tables import ReserveTables
 
 SCHEMA_VERSION = 4
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
@@ -51,7 +53,8 @@ class OrderRow:
     state: str
     code: str | None
     cti: bytes | None
-    token: bytes | None
+    token: bytes | None  # the signed order; of a pre-issued one its entry
+    sheet: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Kept:
     backend_receipt: bytes | None
 
 
-class Store(LogTables):
+class Store(LogTables, ReserveTables):
     def __init__(self, path: Path, max_bytes: int, min_free_bytes: int) -> None:
         self._path = path
         self._min_free_bytes = min_free_bytes
@@ -243,15 +246,17 @@ class Store(LogTables):
 
     def order_by_nonce(self, nonce: bytes) -> KnownOrder | None:
         rows = self._rows(
-            "SELECT order_id, device, channel, iat, exp, cti IS NOT NULL FROM orders WHERE nonce = ?", nonce
+            "SELECT order_id, device, channel, iat, exp, cti IS NOT NULL, sheet IS NOT NULL"
+            " FROM orders WHERE nonce = ?",
+            nonce,
         )
         if not rows:
             return None
-        order_id, device, channel, iat, exp, is_answered = rows[0]
-        return KnownOrder(order_id, device, channel, iat, exp, bool(is_answered))
+        order_id, device, channel, iat, exp, is_answered, is_preissued = rows[0]
+        return KnownOrder(order_id, device, channel, iat, exp, bool(is_answered), bool(is_preissued))
 
     def add_order(self, row: OrderRow) -> None:
-        self._do(f"INSERT INTO orders ({_ORDER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *astuple(row))
+        self._do(f"INSERT INTO orders ({_ORDER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *astuple(row))
 
     def answer_order(self, order_id: str, cti: bytes, code: str | None) -> None:
         """Evidence has come: attested, or refused with the code of the agent or of the terminal."""
@@ -266,13 +271,14 @@ class Store(LogTables):
             self._do(
                 "UPDATE orders SET state = 'expired', token = NULL WHERE state = 'waiting' AND exp < ?", now - SESSION_S
             )
+            self.expire_sheets(now)
 
     def waiting_orders(self, now: int, device: str | None = None) -> list[tuple[str, bytes]]:
         """(device, signed order) of the orders to send: for each device the oldest that have not run out."""
         return self._rows(
             "SELECT device, token FROM (SELECT device, token, row_number() OVER"
             " (PARTITION BY device ORDER BY iat, order_id) AS place FROM orders"
-            " WHERE state = 'waiting' AND exp >= ? AND (? IS NULL OR device = ?)) WHERE place <= ?",
+            " WHERE state = 'waiting' AND sheet IS NULL AND exp >= ? AND (? IS NULL OR device = ?)) WHERE place <= ?",
             *(now, device, device, ORDERS_AT_ONCE),
         )
 
@@ -315,7 +321,10 @@ class Store(LogTables):
         )
         return {
             "evidence": self._value("SELECT coalesce(max(id), 0) FROM evidence"),
-            "orders_waiting": self._value("SELECT count(*) FROM orders WHERE state = 'waiting'"),
+            "orders_waiting": self._value("SELECT count(*) FROM orders WHERE state = 'waiting' AND sheet IS NULL"),
+            "orders_in_reserve": self._value(
+                "SELECT count(*) FROM orders WHERE state = 'waiting' AND sheet IS NOT NULL"
+            ),
             "outbox": self._value("SELECT count(*) FROM outbox"),
             "outbox_oldest_s": None if oldest is None else max(0, now - oldest),
             "outbox_postponed": self._value("SELECT count(*) FROM outbox WHERE not_before > ?", now),
@@ -434,7 +443,7 @@ def _kept(row: Sequence[Any]) -> Kept:
     return Kept(cti, sha256, device, kid, seq, prev, Verdict(verdict), *rest)
 
 
-_ORDER = "order_id, device, channel, nonce, iat, exp, state, code, cti, token"
+_ORDER = "order_id, device, channel, nonce, iat, exp, state, code, cti, token, sheet"
 
 
 def _lock(path: Path) -> Any:

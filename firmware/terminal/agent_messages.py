@@ -1,4 +1,5 @@
-"""What the agent sends: orders and receipts (firmware/PROTOCOL.md §4, §5). Pure: bytes and a key in, values out."""
+"""What the agent sends: orders, sheets of them, epochs, receipts (firmware/PROTOCOL.md §4, §5, §13). Pure: bytes and a
+key in, values out."""
 
 from collections import namedtuple
 
@@ -14,8 +15,11 @@ RECEIPT_PROFILE = "tag:shiming.example,2026:registration-receipt#1"
 
 STORED, DUPLICATE, REFUSED = 1, 2, 3
 RECEIPTS_MAX = 16  # in one message
+PAGE_ENTRIES = 32  # of a sheet
 
-Order = namedtuple("Order", ("id", "nonce", "msisdn", "channel", "issued_at", "expires_at"))
+# `sheet` of a pre-issued one: number, and which entry of it; None of one that was sent for this customer
+Order = namedtuple("Order", ("id", "nonce", "msisdn", "channel", "issued_at", "expires_at", "sheet"))
+Sheet = namedtuple("Sheet", ("number", "bodies", "channel", "issued_at", "expires_at"))
 Receipt = namedtuple("Receipt", ("token_sha256", "verdict", "reason"))  # about one token
 
 
@@ -25,16 +29,60 @@ def parse_order(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes)
         claims = _open(token, agent_kid, agent_point, ORDER_PROFILE)
         order = Order(
             _take(claims, -70010, str), _take(claims, 10, bytes), _take(claims, -70011, str),
-            _take(claims, -70012, str), _take(claims, 6, int), _take(claims, 4, int),
+            _take(claims, -70012, str), _take(claims, 6, int), _take(claims, 4, int), None,
         )  # fmt: skip
         if _take(claims, 256, bytes) != ueid:
             raise OrderInvalid("order for another terminal")
     except (CborError, CoseError, KeyError, ValueError) as error:
         raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
-    is_number = 1 <= len(order.msisdn) <= 15 and all("0" <= char <= "9" for char in order.msisdn)
-    if len(order.nonce) != 16 or not is_number or not _is_order_id(order.id):
-        raise OrderInvalid("claims-malformed")
+    _check(order.id, order.nonce, order.msisdn)
     return order
+
+
+# Nouns from here on, as these names are there already: the terminal has few left (tools/bench/heap.py).
+
+
+def sheet(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> Sheet:
+    """Read and verified. Raises OrderInvalid, as above; also when one of its entries is malformed."""
+    try:
+        claims = _open(token, agent_kid, agent_point, "tag:shiming.example,2026:order-sheet#1")
+        found = Sheet(
+            _take(claims, -70013, int), _take(claims, -70014, list), _take(claims, -70012, str),
+            _take(claims, 6, int), _take(claims, 4, int),
+        )  # fmt: skip
+        if _take(claims, 256, bytes) != ueid:
+            raise OrderInvalid("sheet for another terminal")
+    except (CborError, CoseError, KeyError, ValueError) as error:
+        raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
+    if found.number < 1 or not 1 <= len(found.bodies) <= PAGE_ENTRIES:
+        raise OrderInvalid("claims-malformed")
+    for body in found.bodies:
+        entry(body)
+    return found
+
+
+def entry(body: bytes) -> list:
+    """Of a sheet: [order id, nonce, number to register]. Raises OrderInvalid."""
+    try:
+        found = cbor.decode(body)
+    except (CborError, TypeError):
+        found = None
+    if not isinstance(found, list) or len(found) != 3:
+        raise OrderInvalid("claims-malformed")
+    _check(found[0], found[1], found[2])
+    return found
+
+
+def epoch(token: bytes, agent_kid: bytes, agent_point: tuple) -> tuple:
+    """(when it was made, its 16 bytes), verified. Raises OrderInvalid."""
+    try:
+        claims = _open(token, agent_kid, agent_point, "tag:shiming.example,2026:epoch#1")
+        at, found = _take(claims, 6, int), _take(claims, -70015, bytes)
+    except (CborError, CoseError, KeyError, ValueError) as error:
+        raise OrderInvalid(getattr(error, "code", "claims-malformed")) from None
+    if not isinstance(found, bytes) or len(found) != 16:
+        raise OrderInvalid("claims-malformed")
+    return at, found
 
 
 def parse_receipt(token: bytes, agent_kid: bytes, agent_point: tuple, ueid: bytes) -> list:
@@ -68,6 +116,14 @@ def _open(token: bytes, kid: bytes, point: tuple, profile: str) -> dict:
     if not isinstance(claims, dict) or claims.get(265) != profile:
         raise ValueError("profile-unknown")
     return claims
+
+
+def _check(order_id: object, nonce: object, msisdn: object) -> None:
+    if isinstance(order_id, str) and isinstance(msisdn, str) and isinstance(nonce, bytes):
+        is_number = 1 <= len(msisdn) <= 15 and all("0" <= char <= "9" for char in msisdn)
+        if is_number and len(nonce) == 16 and _is_order_id(order_id):
+            return
+    raise OrderInvalid("claims-malformed")
 
 
 def _is_order_id(text: str) -> bool:

@@ -10,11 +10,12 @@ import tls
 from terminal import config as settings
 from terminal import log_record
 from terminal.claim import Boot
-from terminal.errors import ConfigInvalid, QueueError, QueueFull, TerminalError
+from terminal.errors import ConfigInvalid, NoOfflineOrder, QueueError, QueueFull, TerminalError
 from terminal.flight_log import FlightLog
 from terminal.orders import Orders
 from terminal.panel import Panel
 from terminal.queue import Queue
+from terminal.reserve import Reserve
 from terminal.session import Session
 from terminal.signer import SoftwareSigner
 from terminal.station import Station
@@ -64,12 +65,19 @@ async def run(hw: "Hardware") -> None:
         raise
     panel.speak(config.language)
     log.identify(config.ueid, boot, signer)
-    orders = Orders(config, queue, hw.clock)
-    uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log)
+    reserve = Reserve(config, queue, hw.clock, log)
+    reserve.open()
+    orders = Orders(config, queue, hw.clock, reserve)
+    uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log, reserve)
     picture = _card_picture() if face else None
     station = Station(hw, counter_beat, picture.feed if picture else None)
-    session = Session(hw, panel, config, boot, station, queue, signer, uplink, face, picture)
-    panel.on_start = uplink.hurry
+    session = Session(hw, panel, config, boot, station, queue, signer, uplink, reserve, face, picture)
+
+    def start() -> None:
+        uplink.hurry()
+        orders.start(uplink.is_online)
+
+    panel.on_start = start
     gc.collect()
     supervisor.start("panel", lambda: panel.run(supervisor.beat_of("panel")))
     supervisor.start("uplink", uplink.run)
@@ -89,7 +97,11 @@ async def serve(panel: Panel, clock: "Clock", orders: Orders, station: Station, 
             if fault != shown:
                 shown = fault
                 panel.show("fault" if fault else "idle", fault)
-            order = await orders.next(IDLE_S)
+            try:
+                order = await orders.next(IDLE_S)
+            except NoOfflineOrder as error:
+                panel.show("fault", error.code)
+                panel.show("idle")
         panel.show("clock", None, clock.source)  # the order may have set it
         try:
             await session.run(order)

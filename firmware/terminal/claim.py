@@ -92,6 +92,7 @@ def evidence(
     found: dict,
     sealed: "bytes | None",
     custody: int,
+    epoch: "bytes | None",
 ) -> bytes:
     """The payload to sign. `chain` is (seq, SHA-256 of the token before), `found` the results map,
     `custody` that of the signing key."""
@@ -115,6 +116,7 @@ def evidence(
         RESULTS: found,
         CLOCK: list(clock),
         CUSTODY: custody,
+        -70007: [2 if order.sheet else 1, epoch],
     }
     if sealed is not None:
         claims[IDENTITY] = sealed

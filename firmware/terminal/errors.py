@@ -102,6 +102,10 @@ class OrderInvalid(TerminalError):
     code = "order-invalid"
 
 
+class NoOfflineOrder(TerminalError):
+    code = "no-offline-order"
+
+
 class ReceiptInvalid(TerminalError):
     code = "receipt-invalid"
 

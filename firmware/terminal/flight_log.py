@@ -27,7 +27,7 @@ PAGE_ENTRIES = 32
 PAGES_MAX = 16
 DROPPED_MAX = 4  # ranges that are remembered; what lies between two of them is given up as well rather than one more
 SEAL_ENTRIES = 16  # so many without a receipt make a statement,
-SEAL_MS = 300_000  # or so long since the last one, or a new link, or the lid
+SEAL_MS = 300_000  # or so long since the last one, or a new link, or the lid, or a sheet
 REPEAT_MS = 300_000  # the same fault within this is counted, and the number written
 RECEIPT_TIMEOUT_MS = 10_000
 ON_THE_WAY = 3  # statements whose receipt is still taken
@@ -87,7 +87,10 @@ class FlightLog:
             self._write_repetitions()
             self._again_kind, self._again_code, self._again_ticks = kind, code, ticks_ms()
             value = None
-        self.note(kind, code, value)
+        if value is None:
+            self.note(kind, code)
+        else:
+            self.note(kind, code, value)
         if state == "online":
             self._urgent = self._next - 1
             self._sent = []
@@ -108,15 +111,16 @@ class FlightLog:
         if self._hw.has_tamper_switch and self._hw.is_opened() != self._is_opened:
             self._is_opened = not self._is_opened
             self.note(form.TAMPER, "opened" if self._is_opened else "closed")
-            self._urgent = self._next - 1
         if self._again_kind and ticks_diff(ticks, self._again_ticks) >= REPEAT_MS:
             self._write_repetitions()
 
-    def note(self, kind: int, code: str, number: "int | None" = None) -> None:
+    def note(self, kind: int, code: str, *numbers: int) -> None:
         """On flash when it returns. What cannot be written is counted, and the next entry says how many."""
-        body = form.entry(kind, self._hw.clock.now(), code, () if number is None else (number,))
+        body = form.entry(kind, self._hw.clock.now(), code, numbers)
         if not self._guard(self._write, body):
             self._unwritten += 1
+        if kind == form.TAMPER or kind == form.SHEET:
+            self._urgent = self._next - 1
 
     def _write(self, body: bytes) -> bool:
         self._open()

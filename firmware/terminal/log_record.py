@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from terminal.claim import Boot
 
 PROFILE = "tag:shiming.example,2026:terminal-log#1"
-BOOT, FAULT, REFUSAL, RETRY, CLOCK, CONFIGURATION, FIRMWARE, TAMPER, LINK, UNWRITTEN, AGENT_REFUSAL = range(1, 12)
+BOOT, FAULT, REFUSAL, RETRY, CLOCK, CONFIGURATION, FIRMWARE, TAMPER, LINK, UNWRITTEN, AGENT_REFUSAL, SHEET = range(
+    1, 13
+)
 
 IAT, UEID, EAT_PROFILE, BOOTCOUNT, BOOTSEED = 6, 256, 265, 267, 268
 SEQ, PREV, ENTRIES, DROPPED = -70001, -70002, -70060, -70061
@@ -64,14 +66,14 @@ def page_head(first: int, prev: "bytes | bytearray", settings: list, dropped: li
 
 def parse_page(raw: bytes) -> "Page | None":
     """None when its head does not check."""
-    body, check, at = _frame(raw, 0)
+    body, check, at = frame(raw, 0)
     if not at or hashlib.sha256(body).digest()[:CHECK_BYTES] != check:
         return None
     first, prev, settings, dropped = cbor.decode(body)  # pyright: ignore[reportGeneralTypeIssues] - our own, it checks
     bodies = []
     head = prev
     while at < len(raw):
-        body, check, end = _frame(raw, at)
+        body, check, end = frame(raw, at)
         digest = chained(head, first + len(bodies), body)
         if not end or digest[:CHECK_BYTES] != check:
             return Page(first, prev, settings, dropped, bodies, head, False)
@@ -80,8 +82,8 @@ def parse_page(raw: bytes) -> "Page | None":
     return Page(first, prev, settings, dropped, bodies, head, True)
 
 
-def _frame(raw: bytes, at: int) -> tuple:
-    """(body, check, offset after both); (b"", b"", 0) where it is cut off."""
+def frame(raw: bytes, at: int) -> tuple:
+    """What `framed` made, at this offset: (body, check, offset after both); (b"", b"", 0) where it is cut off."""
     end = at + 1 + raw[at] + CHECK_BYTES if at < len(raw) else 0
     if not end or end > len(raw):
         return b"", b"", 0

@@ -1,4 +1,4 @@
-"""Orders waiting at this terminal.
+"""Orders waiting at this terminal; without a link, those of the reserve.
 
 The agent repeats an order until it has ended, so a message may come any number of times: each order is run once, and
 one that has a record in the queue is never run again.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from terminal.config import Config
     from terminal.hardware import Clock
     from terminal.queue import Queue
+    from terminal.reserve import Reserve
 
 WAITING = 4  # orders kept in RAM; the agent repeats those that found no room
 CLOCK_SLACK_S = 30  # an agent's order within this of our clock confirms it
@@ -23,13 +24,15 @@ AUTHENTICATED = 4
 
 
 class Orders:
-    def __init__(self, config: "Config", queue: "Queue", clock: "Clock") -> None:
+    def __init__(self, config: "Config", queue: "Queue", clock: "Clock", reserve: "Reserve") -> None:
         self._config = config
         self._queue = queue
         self._clock = clock
+        self._reserve = reserve
         self._waiting = []  # (digest of the message, order), oldest first
         self._running = []  # the one at the counter, likewise
         self._arrived = asyncio.Event()
+        self._hurry = False  # somebody wants to work without a link
 
     def take(self, message: bytes) -> None:
         """A message from down/order. Never raises: a bad one is said and dropped."""
@@ -48,21 +51,33 @@ class Orders:
             self._waiting.append((digest, order))
             self._arrived.set()
 
+    def start(self, is_online: bool) -> None:
+        """The button. Without a link, and while no customer is served, it asks for an order of the reserve."""
+        if not is_online and not self._running:
+            self._hurry = True
+            self._arrived.set()
+
     async def next(self, wait_s: float) -> "Order | None":
-        """The oldest order that has not run out; the one before counts as ended. None when none came in time."""
+        """The oldest order that has not run out, then one of the reserve if somebody asked; the one before counts as
+        ended. None when none came in time. Raises NoOfflineOrder."""
         self._running = []
         self._arrived.clear()
-        if not self._waiting:
+        if not self._waiting and not self._hurry:
             try:
                 await asyncio.wait_for(self._arrived.wait(), wait_s)
             except asyncio.TimeoutError:
                 return None
+        is_asked, self._hurry = self._hurry, False
         while self._waiting:
             entry = self._waiting.pop(0)
             if entry[1].expires_at > self._clock.now():
                 self._running = [entry]
                 return entry[1]
             print("orders: an order ran out before its turn")
+        if is_asked:
+            order = self._reserve.next()
+            self._running = [(b"", order)]
+            return order
         return None
 
     def _check(self, order: "Order") -> None:

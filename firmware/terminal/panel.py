@@ -7,6 +7,7 @@
     panel.show("refused", "card-expired", seq)  # never blocks, never raises; also hw.tell(state, code, value), at once
     panel.shine(0xFF0000)                    # the light, whatever the scenes say; None: theirs again
     panel.show_person("测＊＊ ＊＊＊0017")    # after show("read"): on the screen only, gone with the next scene
+    panel.show_number("17000000001")         # on the staff line, until the terminal is idle
     supervisor.start("panel", lambda: panel.run(supervisor.beat_of("panel")))
     await panel.settle()                     # until the screen shows it: before a start that is given up
 
@@ -39,6 +40,7 @@ class Status:
         self.is_online = False
         self.waiting = 0  # records in the queue
         self.is_clock_trusted = True  # until the application says otherwise
+        self.number: "str | None" = None  # to be handed out with this registration, made without a link
 
     def take(self, state: str, value: "int | None") -> bool:
         """True when the state is one for the staff line only."""
@@ -103,6 +105,11 @@ class Panel:
         if self._stage.introduce(masked):
             self._is_stale = True
 
+    def show_number(self, number: str) -> None:
+        """The number to hand out, until the terminal is idle again."""
+        self._status.number = number
+        self._is_stale = True
+
     def shine(self, rgb: "int | None") -> None:
         """A colour for the light, whatever the scenes say, until it is None."""
         self._shine = rgb
@@ -145,6 +152,8 @@ class Panel:
         if act:
             self._sound.start(act.scene.sound, now)
             self._is_stale = True
+            if act.state == "idle":
+                self._status.number = None
         if act or self._shine != self._shone:
             self._shone = self._shine
             current = self._stage.current

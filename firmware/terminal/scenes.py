@@ -62,6 +62,7 @@ def _scenes() -> tuple:
         "starting": ("hourglass", GREY, dark, no_sound, 0, PROGRESS),
         "idle": ("card", GREY, dark, no_sound, 0, PROGRESS),
         "ready": ("card-down", BLUE, slow_blue, no_sound, 0, PROGRESS),
+        "ready-offline": ("card-down", BLUE, slow_blue, no_sound, 0, PROGRESS),
         "found": ("card-waves", BLUE, blue_light, no_sound, 0, PROGRESS),
         "reading": ("card-waves", BLUE, blue_light, no_sound, 0, PROGRESS),
         "card-lost": ("card-down", AMBER, amber_light, two_short, 0, PROGRESS),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from terminal.hardware import Hardware
     from terminal.panel import Panel
     from terminal.queue import Queue
+    from terminal.reserve import Reserve
     from terminal.signer import Signer
     from terminal.station import Presentation, Station
     from terminal.uplink import Uplink
@@ -61,6 +62,7 @@ class Session:
         queue: "Queue",
         signer: "Signer",
         uplink: "Uplink",
+        reserve: "Reserve",
         face: "FaceStep | None" = None,
         picture: "CardPicture | None" = None,
     ) -> None:
@@ -72,6 +74,7 @@ class Session:
         self._queue = queue
         self._signer = signer
         self._uplink = uplink
+        self._reserve = reserve
         self._face = face
         self._picture = picture
 
@@ -83,7 +86,9 @@ class Session:
         read = person = reading = reason = None
         face = claim.no_face(claim.NOT_REACHED if self._face else claim.NO_CAMERA)
         try:
-            show("ready")
+            show("ready-offline" if order.sheet else "ready")
+            if order.sheet:
+                self._panel.show_number(order.msisdn)
             cti = self._hw.random(16)
             try:
                 read = await self._unless_cancelled(self._station.read_card(order.expires_at, show))
@@ -99,6 +104,8 @@ class Session:
                 reason = error.code
             token = await self._sign(order, cti, read, person, reading, face, reason)
             seq = self._queue.append(order.id, token, self._hw.clock.now())
+            if order.sheet:
+                self._reserve.remove(order)
             self._uplink.wake()
             if read:
                 show("overhead-ms", None, read.elapsed_ms() - read.waited_ms)
@@ -186,8 +193,8 @@ class Session:
         trust = claim.Clock(not self._uplink.is_online, clock.source, uncertainty_s)
         age_ms = read.elapsed_ms() if read else None
         found = claim.results(order, self._station.sam_id, reading, age_ms, face, reason)
-        signer = self._signer
+        signer, epoch = self._signer, self._reserve.epoch
         payload = claim.evidence(
-            config, self._boot, trust, order, clock.now(), cti, chain, found, sealed, signer.custody
+            config, self._boot, trust, order, clock.now(), cti, chain, found, sealed, signer.custody, epoch
         )
         return await sign1(payload, signer.kid, signer, claim.MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""The terminal's one connection to the broker: orders in, evidence and flight log out, receipts in.
+"""The terminal's one connection to the broker: orders, sheets and epochs in, evidence and flight log out, receipts in.
 
 A record leaves the queue only on the agent's receipt; a PUBACK is flow control and nothing else (brokers acknowledge
 what they drop). Whatever breaks, the answer is the same: drop the link, wait with backoff and jitter, connect, send
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from terminal.flight_log import FlightLog
     from terminal.hardware import Beat, Hardware, Panel
     from terminal.queue import Queue
+    from terminal.reserve import Reserve
 
 KEEPALIVE_S = 30
 PING_AFTER_MS = 10_000  # a third of the keep-alive: two pings may be lost
@@ -54,6 +55,7 @@ class Uplink:
         on_order: "Callable[[bytes], None]",
         beat: "Beat",
         log: "FlightLog | None" = None,
+        reserve: "Reserve | None" = None,
     ) -> None:
         self._hw = hw
         self._panel = panel
@@ -63,6 +65,7 @@ class Uplink:
         self._on_order = on_order
         self._beat = beat
         self._log = log
+        self._reserve = reserve
         self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
         self._hurry = asyncio.Event()  # somebody does not want to wait for the end of a pause
         self._work = asyncio.Event()  # something to send, or a place in the window has come free
@@ -150,13 +153,14 @@ class Uplink:
         base = self._base
         await self._write(mqtt.connect(self._config.device, KEEPALIVE_S, base + "/state", b"offline"))
         mqtt.check_connack(await self._next_packet(reader, decoder))
-        packet_id = self._next_id()
-        await self._write(mqtt.subscribe(base + "/down/#", packet_id))
-        packet = await self._next_packet(reader, decoder)
-        while packet.kind == mqtt.PUBLISH:  # a message may overtake the SUBACK
-            await self._take_message(mqtt.parse_publish(packet))
+        for topic in (base + "/down/#", "rnr/v1/%s/epoch" % self._config.tenant):
+            packet_id = self._next_id()
+            await self._write(mqtt.subscribe(topic, packet_id))
             packet = await self._next_packet(reader, decoder)
-        mqtt.check_suback(packet, packet_id)
+            while packet.kind == mqtt.PUBLISH:  # a message may overtake the SUBACK
+                await self._take_message(mqtt.parse_publish(packet))
+                packet = await self._next_packet(reader, decoder)
+            mqtt.check_suback(packet, packet_id)
         await self._write(mqtt.publish(base + "/state", b"online", self._next_id(), retain=True))
 
     async def _receive(self, reader: "asyncio.StreamReader", decoder: mqtt.Decoder) -> None:
@@ -191,6 +195,11 @@ class Uplink:
         elif message.topic == self._base + "/down/rcpt":
             async with self._write_lock:
                 self._take_receipt(message.payload)
+        elif self._reserve and message.topic == self._base + "/down/sheet":
+            self._reserve.take(message.payload)
+            self._work.set()  # the log has something to say
+        elif self._reserve and message.topic.endswith("epoch"):
+            self._reserve.update(message.payload)
         else:
             print("uplink: message on an unknown topic dropped")
         if message.packet_id is not None:

@@ -115,7 +115,10 @@ class View:
         if status.waiting:
             items.append((TRAY, 112, y + 4, 16, 16, None, WHITE))
             items.append(self._line(SMALL, 133, y + 3, str(status.waiting), WHITE))
-        if not status.is_clock_trusted:
+        if status.number:  # in the place of the clock, which everybody knows by now
+            left = width - 8 - self._fonts[SMALL].width(status.number)
+            items.append(self._line(SMALL, left, y + 3, status.number, ALERT))
+        elif not status.is_clock_trusted:
             words = self._label("clock-unset", language)
             left = width - 8 - self._fonts[SMALL].width(words)
             items.append((CLOCK, left - 21, y + 4, 16, 16, None, ALERT))

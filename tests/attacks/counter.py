@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from terminal import config
+from terminal.errors import NoOfflineOrder
 from terminal.orders import Orders
 from terminal.queue import Queue
+from terminal.reserve import Reserve
 from terminal.uplink import Uplink
 
-from host_agent import attestation, envelope, keys
+from host_agent import attestation, envelope, freshness, keys
 from host_agent.attestation import Order
+from host_agent.freshness import Entry, Sheet
 from tests.attacks.line import Line
 from tests.host_agent.rig import DEADLINE_S
 from tests.host_agent.terminal_double import TerminalDouble
@@ -52,13 +56,20 @@ class Counter:
         files = terminal_files(
             self.pki, device, broker_host="127.0.0.1", broker_port=line.broker.port, broker_name="localhost"
         )
+        self.folder = folder
         self.settings = config.parse(json.loads(files["config.json"]))
         self.queue = Queue(str(folder / "queue"))
         self.queue.open()
         self.clock = _Clock(int(time.time()))
-        self.orders = Orders(self.settings, self.queue, self.clock)
+        self.restart()
         self.double = TerminalDouble(self.pki, device)
         self.base = f"rnr/v1/demo/{device}"
+
+    def restart(self) -> None:
+        """What it knows of orders is what is on flash."""
+        self.reserve = Reserve(self.settings, self.queue, self.clock, folder=str(self.folder / "reserve"))
+        self.reserve.open()
+        self.orders = Orders(self.settings, self.queue, self.clock, self.reserve)
 
     def order(self, order_id: str, **changes: Any) -> Order:
         now = int(time.time())
@@ -73,6 +84,14 @@ class Counter:
     def signed_order(self, order_id: str, **changes: Any) -> bytes:
         return self.sign(attestation.build_order(self.order(order_id, **changes)))
 
+    def sheet(self, *order_ids: str, **changes: Any) -> Sheet:
+        now = int(time.time())
+        entries = tuple(freshness.build_entry(Entry(one, os.urandom(16), "17000000001")) for one in order_ids)
+        return replace(Sheet(now, now + 3600, self.double.ueid, self.double.channel, now, entries), **changes)
+
+    def signed_sheet(self, *order_ids: str, **changes: Any) -> bytes:
+        return self.sign(freshness.build_sheet(self.sheet(*order_ids, **changes)))
+
     def store(self, order_id: str = "order-1") -> bytes:
         """A registration that waits for its receipt."""
         token = self.double.next_token(order_id=order_id)
@@ -80,7 +99,7 @@ class Counter:
         return token
 
     def receives(self, *messages: tuple[str, bytes]) -> None:
-        """The messages, by `down/...`, and behind them an order that shows that all have been read."""
+        """The messages, by `down/...` or `epoch`, and behind them an order that shows that all have been read."""
         read: list[bytes] = []
 
         def take(message: bytes) -> None:
@@ -90,18 +109,37 @@ class Counter:
         last = self.signed_order("last", channel="CH-OTHER")  # read, and not run
         asyncio.run(self._play([*messages, ("down/order", last)], take, lambda: last in read))
 
+    def next_offline(self) -> str | None:
+        """Id of the order that START brings without a link; it stays the next until it is `answer_offline`d."""
+        self.orders.start(False)
+        try:
+            order = asyncio.run(self.orders.next(0))
+        except NoOfflineOrder:
+            return None
+        finally:
+            self.orders._running = []
+        return order.id if order else None
+
+    def answer_offline(self) -> str:
+        """As a session does with the next one: its record is in the queue, then it is taken off."""
+        order = self.reserve.next()
+        self.store(order.id)
+        self.reserve.remove(order)
+        return order.id
+
     async def _play(
         self, messages: list[tuple[str, bytes]], take: Callable[[bytes], None], is_over: Callable[[], bool]
     ) -> None:
         tls = self.line.rig.tls(self.settings.device)
-        uplink = Uplink(_Hardware(), _Panel(), self.settings, self.queue, tls, take, lambda _ms=0: None)
+        beat = lambda _ms=0: None  # noqa: E731
+        uplink = Uplink(_Hardware(), _Panel(), self.settings, self.queue, tls, take, beat, reserve=self.reserve)
         sent = self._evidence() + len(self.queue)  # at each connection it sends all that have no receipt
         running = asyncio.create_task(uplink.run())
         async with asyncio.timeout(DEADLINE_S):
             while not uplink.is_online or self._evidence() < sent:
                 await asyncio.sleep(0.002)
             for topic, payload in messages:
-                self.line.agent.send(f"{self.base}/{topic}", payload)
+                self.line.agent.send("rnr/v1/demo/epoch" if topic == "epoch" else f"{self.base}/{topic}", payload)
             while not is_over():
                 assert not running.done(), running
                 await asyncio.sleep(0.002)

@@ -75,7 +75,7 @@ MUTATIONS = (
     ),
     Mutation("revocation_rolled_back", "host_agent/revocation.py", "if _number(listed) < self._number:", "if False:"),
     Mutation("revoked_device_connects", "host_agent/broker.py", "in (Status.REVOKED, Status.RETIRED):", "in ():"),
-    Mutation("retained_order", "host_agent/broker.py", 'and topic_name.endswith("/state") and', "and"),
+    Mutation("retained_order", "host_agent/broker.py", "if place and len(data", "if len(data"),
     Mutation("canary_replay", "host_agent/canary.py", " or payload != _payload(kind, flight.nonce)", ""),
     Mutation("history_reordered", "host_agent/history.py", "if place != (number, prev):", "if False:"),
     Mutation("history_truncated", "host_agent/history.py", "if known is None or known.length == 0:", "if True:"),
@@ -108,6 +108,28 @@ MUTATIONS = (
         'if _take(claims, 256, bytes) != ueid:\n            raise OrderInvalid("order for another terminal")',
         "",
     ),
+    Mutation(
+        "preissued_as_online",
+        POLICY,
+        "if (evidence.freshness.kind is FreshnessKind.PREISSUED) != order.is_preissued:",
+        "if False:",
+    ),
+    Mutation("unknown_epoch", POLICY, 'return "epoch-unknown"', "return None"),
+    Mutation("epoch_from_later", POLICY, "if epoch_iat is not None and epoch_iat > made_at + SKEW_S:", "if False:"),
+    Mutation("stale_epoch", POLICY, 'return "epoch-stale" if epoch_iat is None or', "return None if True or"),
+    Mutation("reserve_beyond_its_cap", "host_agent/reserve.py", "if orders and orders_there + orders >", "if 0 >"),
+    Mutation("epoch_by_a_terminal", "host_agent/broker.py", "return action is not Action.PUBLISH", "return True"),
+    Mutation(
+        "foreign_sheet",
+        "firmware/terminal/agent_messages.py",
+        'if _take(claims, 256, bytes) != ueid:\n            raise OrderInvalid("sheet for another terminal")',
+        "",
+    ),
+    Mutation("expired_sheet", "firmware/terminal/reserve.py", "if sheet.expires_at <= self._clock.now():", "if False:"),
+    Mutation(
+        "sheet_entry_reuse", "firmware/terminal/reserve.py", "if not self._queue.has_order(order_id):", "if True:"
+    ),
+    Mutation("sheet_entry_after_its_end", POLICY, "context.reserve.grace_s if", "2**40 if"),
     Mutation("order_replay", "firmware/terminal/orders.py", "if not self._queue.has_order(order.id) and", "if"),
 )
 

@@ -1,4 +1,6 @@
-"""One order answered twice."""
+"""One order answered twice, whether it was sent or pre-issued."""
+
+import pytest
 
 from host_agent import attestation, envelope
 from tests.attacks.bench import Attack, Bench
@@ -11,8 +13,10 @@ ATTACK = Attack(
 )
 
 
-def test_nonce_reuse(bench: Bench) -> None:
-    _, first = bench.complete(order_id="order-1")
-    nonce = attestation.parse_evidence(envelope.parse(first).payload).nonce
-    claims = bench.terminal.claims(order_id="order-1") | {10: nonce}
+@pytest.mark.parametrize("sheet", [None, 1], ids=["sent", "pre-issued"])
+def test_nonce_reuse(bench: Bench, sheet: int | None) -> None:
+    _, first = bench.complete(order_id="order-1", sheet=sheet)
+    evidence = attestation.parse_evidence(envelope.parse(first).payload)
+    claims = bench.terminal.claims(order_id="order-1")
+    claims |= {10: evidence.nonce, -70007: [int(evidence.freshness.kind), None]}
     assert bench.both_say(bench.terminal.sign(claims)) == {ATTACK.code}

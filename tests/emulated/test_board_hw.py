@@ -8,7 +8,7 @@ import pytest
 
 from host_agent.errors import ConfigError
 from tests.emulated.board_bench import board_with, play, said, until
-from tools.emulator.board import PanelEvent, bytes_of
+from tools.emulator.board import Button, PanelEvent, bytes_of
 
 HW = (Path(__file__).parents[2] / "firmware" / "boards" / "emulated" / "hw.py").read_bytes()
 
@@ -66,6 +66,27 @@ def test_clock_source_can_be_given(tmp_path: Path) -> None:
         env = {"SHIMING_CLOCK_SOURCE": "0"}
         async with board_with(tmp_path, files('print("source", hardware.clock.source)'), env=env) as board:
             await said(board, "source 0")
+
+    play(story())
+
+
+def test_clock_is_moved_from_outside_and_runs_on_through_a_power_cut(tmp_path: Path) -> None:
+    main = """
+import time
+print("off", hardware.clock.now() - int(time.time()), "seconds")
+while not hardware.buttons.held():
+    pass
+print("now off", hardware.clock.now() - int(time.time()), "seconds")
+"""
+
+    async def story() -> None:
+        async with board_with(tmp_path, files(main), clock_s=-600) as board:
+            await said(board, "off -600 seconds")
+            board.clock_s = 3600
+            board.press(Button.START)
+            await said(board, "now off 3600 seconds")
+            board.kill()
+            await said(board, ">>> off 3600 seconds")
 
     play(story())
 

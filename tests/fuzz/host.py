@@ -7,7 +7,7 @@ from terminal import card, claim
 from terminal import cbor as terminal_cbor
 from terminal.errors import CborError
 
-from host_agent import attestation, cbor, envelope, flight_log, numbers, sealed
+from host_agent import attestation, cbor, envelope, flight_log, freshness, numbers, sealed
 from host_agent.attestation import DocumentType
 from host_agent.errors import TokenRefused
 from tests.fuzz import wire
@@ -82,6 +82,7 @@ _EVIDENCE = {
     -70002: b"\1" * 32,
     -70004: b"sealed",
     -70006: [False, 3, 10],
+    -70007: [1, bytes(16)],
     -70008: 1,
 }
 
@@ -150,18 +151,18 @@ def check_cose(data: bytes) -> None:
 
 
 def check_tokens(data: bytes) -> None:
-    """What a terminal publishes: any bytes as an envelope, and changed claims of evidence, order and receipt."""
+    """What a terminal publishes: any bytes as an envelope, and changed claims of evidence and of its answers."""
     source = Source(data)
-    kind = source.below(4)
+    kind = source.below(6)
     if kind == 0:
         payload = source.rest()
     elif kind == 1:
         results = wire.changed(source, _RESULTS)
         payload = encoded(wire.changed(source, {**_EVIDENCE, -70003: results}))
     else:
-        payload = encoded(wire.changed(source, wire.ORDER if kind == 2 else wire.RECEIPT))
+        payload = encoded(wire.changed(source, (wire.ORDER, wire.RECEIPT, wire.SHEET, wire.EPOCH)[kind - 2]))
     parsers = (envelope.parse, attestation.parse_evidence, attestation.parse_order, attestation.parse_receipt)
-    for parse in (*parsers, flight_log.parse):
+    for parse in (*parsers, flight_log.parse, freshness.parse_sheet, freshness.parse_epoch):
         try:
             parse(payload)
         except TokenRefused as error:
@@ -180,7 +181,7 @@ def _card_blocks() -> list[bytes]:
 
 
 def token_seeds() -> list[bytes]:
-    claims = (wire.ORDER, wire.RECEIPT, {**_EVIDENCE, -70003: _RESULTS}, _LOG)
+    claims = (wire.ORDER, wire.RECEIPT, wire.SHEET, wire.EPOCH, {**_EVIDENCE, -70003: _RESULTS}, _LOG)
     return [b"\0" + cbor.encode(claim) for claim in claims] + [
         b"\0" + wire.envelope(cbor.encode(wire.ORDER)), b"\1\0\0", b"\2\1\3", b"\3\1\5"
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Targets: what the network brings a terminal: CBOR, COSE, orders and receipts, MQTT. Portable."""
+"""Targets: what the network brings a terminal: CBOR, COSE, orders, receipts, sheets, epochs, MQTT. Portable."""
 
 from terminal import agent_messages, cbor, cose, mqtt, p256
 from terminal.errors import CborError, CoseError, MqttError, OrderInvalid, ReceiptInvalid
@@ -25,6 +25,17 @@ RECEIPT = {
     265: agent_messages.RECEIPT_PROFILE,
     -70021: [[bytes(32), bytes(16), 3, "nonce-unknown"], [bytes(31) + b"\1", b"", 1]],
 }
+
+SHEET = {
+    4: 1770600000,
+    6: 1770000000,
+    256: UEID,
+    265: "tag:shiming.example,2026:order-sheet#1",
+    -70012: "channel-1",
+    -70013: 1770000000,
+    -70014: [cbor.encode(["order-1", bytes(16), "17000000001"]), cbor.encode(["order-2", bytes(16), "17000000002"])],
+}
+EPOCH = {6: 1770000000, 265: "tag:shiming.example,2026:epoch#1", -70015: bytes(16)}
 
 _POINT = p256.public_key(1)
 _SIGNED = (18, {1: -7, 4: KID}, {}, b"payload", bytes(64))
@@ -65,11 +76,11 @@ def check_cose(data: bytes) -> None:
 def check_messages(data: bytes) -> None:
     """Claims behind a signature that holds: any bytes, or right claims with some changed."""
     source = Source(data)
-    kind = source.below(3)
+    kind = source.below(5)
     if kind == 0:
         payload = source.rest()
     else:
-        claims = changed(source, ORDER if kind == 1 else RECEIPT)
+        claims = changed(source, (ORDER, RECEIPT, SHEET, EPOCH)[kind - 1])
         try:
             payload = cbor.encode(claims)
         except CborError:
@@ -80,6 +91,8 @@ def check_messages(data: bytes) -> None:
     try:
         _check_order(token)
         _check_receipt(token)
+        _check_sheet(token)
+        _check_epoch(token)
     finally:
         p256.verify = verify
 
@@ -123,7 +136,8 @@ def cose_seeds() -> list:
 
 
 def messages_seeds() -> list:
-    return [b"\0" + cbor.encode(ORDER), b"\0" + cbor.encode(RECEIPT), b"\1", b"\2", b"\1\1\3\2", b"\2\2\4\3\1\2"]
+    whole = [b"\0" + cbor.encode(claims) for claims in (ORDER, RECEIPT, SHEET, EPOCH)]
+    return whole + [b"\1", b"\2", b"\3", b"\4", b"\1\1\3\2", b"\2\2\4\3\1\2", b"\3\1\5\2"]
 
 
 def mqtt_seeds() -> list:
@@ -217,6 +231,24 @@ def _check_receipt(token: bytes) -> None:
     for receipt in receipts:
         assert receipt.verdict in (1, 2, 3) and len(receipt.token_sha256) == 32, "receipt"
         assert (receipt.reason is not None) == (receipt.verdict == 3), "receipt: reason"
+
+
+def _check_sheet(token: bytes) -> None:
+    try:
+        sheet = agent_messages.sheet(token, KID, _POINT, UEID)
+    except OrderInvalid:
+        return
+    assert sheet.number > 0 and (type(sheet.issued_at), type(sheet.expires_at)) == (int, int), "sheet"
+    for order_id, nonce, msisdn in [agent_messages.entry(body) for body in sheet.bodies]:
+        assert 1 <= len(order_id) <= 64 and len(nonce) == 16 and 1 <= len(msisdn) <= 15, "sheet: size of a field"
+
+
+def _check_epoch(token: bytes) -> None:
+    try:
+        at, epoch = agent_messages.epoch(token, KID, _POINT)
+    except OrderInvalid:
+        return
+    assert (type(at), type(epoch), len(epoch)) == (int, bytes, 16), "epoch"
 
 
 def _check_packet(packet: mqtt.Packet) -> None:

@@ -13,7 +13,7 @@ from host_agent import audit, envelope, ingest, keys
 from host_agent.attestation import Verdict
 from host_agent.errors import ShimingError
 from host_agent.ingest import Outcome, Signer
-from host_agent.policy import ANY_FIRMWARE, FacePolicy
+from host_agent.policy import ANY_FIRMWARE, FacePolicy, ReservePolicy
 from host_agent.registry import Registry
 from host_agent.store import BackendAnswer, OrderRow, Store
 from tests.host_agent.rig import Rig
@@ -35,7 +35,7 @@ class CustodyBench:
         self.signer = Signer("agent", self.registry.agent.kid, keys.load_private(pki / "agent.sign.key.pem"))
         self.books = Books(folder / "backend.db")
         self.is_production = False  # the agent's policy; `trust` has the backend's
-        self.face, self.firmware = FacePolicy(), ANY_FIRMWARE
+        self.face, self.firmware, self.reserve = FacePolicy(), ANY_FIRMWARE, ReservePolicy()
         self.trust = Trust(
             self.registry, SealKeys(keys.load_private(pki / "backend.seal.key.pem")), False, FacePolicy()
         )
@@ -50,12 +50,15 @@ class CustodyBench:
         self.books.close()
 
     def claims(self, **options: Any) -> dict[int, Any]:
-        """Of the terminal's next token, for an order that is made on the way."""
+        """Of the terminal's next token, for an order that is made on the way; `sheet`: for a pre-issued one."""
         now = int(time.time())
+        sheet: int | None = options.pop("sheet", None)
         order_id = options.setdefault("order_id", f"order-{os.urandom(6).hex()}")
         claims = self.terminal.claims(**options) | {6: now, 10: os.urandom(16)}
+        claims[-70007] = [1 if sheet is None else 2, None]
         row = OrderRow(
-            order_id, self.device, self.terminal.channel, claims[10], now, now + 300, "waiting", None, None, b"signed"
+            *(order_id, self.device, self.terminal.channel, claims[10], now, now + 300, "waiting", None, None),
+            *(b"signed", sheet),
         )
         with self.store.transaction():
             self.store.add_order(row)
@@ -82,12 +85,19 @@ class CustodyBench:
                     is_production=self.is_production,
                     face=self.face,
                     firmware=self.firmware,
+                    reserve=self.reserve,
                     now=now,
                 )
                 for token in tokens
             ]
             ingest.keep_receipts(self.store, outcomes, self.signer, now)
         return outcomes
+
+    def publish_epoch(self, at: int) -> bytes:
+        epoch_id = os.urandom(16)
+        with self.store.transaction():
+            self.store.add_epoch(epoch_id, at)
+        return epoch_id
 
     def deliver(self) -> None:
         """The outbox to the backend, and its receipts back."""

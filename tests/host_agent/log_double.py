@@ -26,9 +26,15 @@ class LogDouble:
         """Entries that never leave the terminal."""
         self._bodies(["lost"] * count)
 
-    def statement(self, *codes: str, dropped: Sequence[tuple[int, int]] = (), kind: int = 2) -> bytes:
+    def statement(
+        self,
+        *codes: str,
+        dropped: Sequence[tuple[int, int]] = (),
+        kind: int = 2,
+        numbers: tuple[int, ...] = (7,),
+    ) -> bytes:
         first, prev = self.seq, self.head
-        return self.sign(self.payload(first, prev, self._bodies(codes, kind), dropped))
+        return self.sign(self.payload(first, prev, self._bodies(codes, kind, numbers), dropped))
 
     def payload(self, first: int, prev: bytes, bodies: list[bytes], dropped: Sequence[tuple[int, int]] = ()) -> bytes:
         boot = Boot(self.boot, bytes(8), False, 0)
@@ -40,8 +46,8 @@ class LogDouble:
         protected, digest = cose.sign1_parts(payload, signer.kid, typ)
         return cose.sign1_token(protected, payload, at_once(signer.sign_digest(digest)))
 
-    def _bodies(self, codes: Sequence[str], kind: int = 2) -> list[bytes]:
-        bodies = [log_record.entry(kind, NOW, code, (7,)) for code in codes]
+    def _bodies(self, codes: Sequence[str], kind: int = 2, numbers: tuple[int, ...] = (7,)) -> list[bytes]:
+        bodies = [log_record.entry(kind, NOW, code, numbers) for code in codes]
         for body in bodies:
             self.head = log_record.chained(self.head, self.seq, body)
             self.seq += 1

@@ -109,6 +109,7 @@ class TerminalDouble:
             -70002: self.prev,
             -70003: self.results(order_id or f"order-{random.getrandbits(64):x}", reason),
             -70006: [False, 3, 2],
+            -70007: [1, None],
             -70008: 1,
         }
         if reason is None:

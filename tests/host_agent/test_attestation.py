@@ -55,6 +55,7 @@ def claims(**changes: Any) -> dict[int, Any]:
         -70003: results(),
         -70004: b"sealed",
         -70006: [False, 3, 2],
+        -70007: [1, bytes(16)],
         -70008: 1,
     }
     return _changed(base, changes, "c")
@@ -160,6 +161,14 @@ def test_a_missing_result_is_refused(key):
         {"c_70006": [False, True, 2]},
         {"c_70006": [False, 3, -1]},
         {"c_70006": [False, 3, 2, 0]},
+        {"c_70007": MISSING},
+        {"c_70007": [0, None]},
+        {"c_70007": [3, None]},
+        {"c_70007": [True, None]},
+        {"c_70007": [1, bytes(15)]},
+        {"c_70007": [1, "epoch"]},
+        {"c_70007": [1]},
+        {"c_70007": [1, None, None]},
         {"c_70008": 0},
         {"c_70008": 3},
         {"c_70008": True},

@@ -109,6 +109,19 @@ def test_lowest_firmware_is_three_numbers_or_any(rig: Rig) -> None:
             config.load(rig.write_config())
 
 
+def test_reserve(rig: Rig) -> None:
+    plain = config.load(rig.write_config()).reserve
+    assert (plain.orders_max, plain.life_s, plain.epoch_s) == (200, 604_800, 300)
+    assert (plain.policy.grace_s, plain.policy.epoch_age_max_s) == (604_800, None)
+    rig.settings["reserve"] = {"orders_max": 2000, "grace_s": 0, "epoch_age_max_s": 86_400}
+    asked = config.load(rig.write_config()).reserve
+    assert (asked.orders_max, asked.policy.grace_s, asked.policy.epoch_age_max_s) == (2000, 0, 86_400)
+    for key, wrong in (("orders_max", 2001), ("life_s", 60), ("epoch_s", 1), ("epoch_age_max_s", 0), ("colour", "red")):
+        rig.settings["reserve"] = {key: wrong}
+        with pytest.raises(ConfigError, match=rf"^reserve\.{key}: "):
+            config.load(rig.write_config())
+
+
 def test_unknown_table_is_refused_by_name(rig: Rig) -> None:
     rig.settings["colours"] = {}
     with pytest.raises(ConfigError, match="^colours: "):

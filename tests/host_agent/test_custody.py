@@ -255,6 +255,13 @@ def schema_of(path: Path) -> dict[str, str]:
     return {name: " ".join(line.split("--")[0].strip() for line in sql.splitlines()) for name, sql in rows}
 
 
+def test_record_without_the_agents_receipt_says_so(bench: CustodyBench):
+    cti, _ = bench.complete()
+    spoil(bench, "DELETE FROM receipts")
+    status, answer = bench.custody(cti)
+    assert (status, codes(answer)) == (1, {"agent-receipt": "custody-incomplete"})
+
+
 # --- exported
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from host_agent import config as settings
-from host_agent import mosquitto
+from host_agent import envelope, mosquitto
 from host_agent.attestation import Verdict
 from tests.host_agent.rig import SHIMING, Client, Part, Rig, wait_until
 from tests.host_agent.shop import Shop
-from tests.host_agent.terminal_double import identity
+from tests.host_agent.terminal_double import MSISDN, identity
 from tools.demo.process import free_ports
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -90,6 +90,30 @@ def test_registration_reaches_the_backends_books_once(rig: Rig, kind: str) -> No
     assert books(rig, "SELECT order_id FROM registrations") == [("order-1",)]
     assert books(rig, "SELECT sha256 FROM evidence") == [(hashlib.sha256(token).digest(),)]
     assert shop.agent.status()["outbox"] == 0
+
+
+@brokers
+def test_epoch_and_sheets_reach_a_terminal_which_cannot_write_either(rig: Rig, kind: str) -> None:
+    broker = start_broker(rig, kind)
+    shop = Shop(rig)
+    shop.client.send("rnr/v1/demo/epoch", b"of a terminal")
+    shop.client.send("rnr/v1/demo/t-0002/down/sheet", b"of a terminal")
+    other = rig.client("t-0002", shop.agent.mqtt_port).connect()
+    other.subscribe("rnr/v1/demo/epoch")
+    other.subscribe("rnr/v1/demo/t-0002/down/#")
+    first = other.wait_for("/epoch")[-1]
+    envelope.verify(envelope.parse(first), rig.registry.agent.public_key)
+    orders = [{"order_id": "order-1", "msisdn": MSISDN}]
+    assert shop.agent.ask("POST", "/v1/reserves", {"device": "t-0002", "orders": orders})[0] == 201
+    envelope.verify(envelope.parse(other.wait_for("/down/sheet")[0]), rig.registry.agent.public_key)
+    if broker is not None:  # a broker that has forgotten the epoch is told it again
+        broker.kill()
+        for stored in (rig.folder / "mosquitto").glob("*.db"):
+            stored.unlink()
+        start_broker(rig, kind)
+        late = rig.client("t-0002", shop.agent.mqtt_port).connect()
+        late.subscribe("rnr/v1/demo/epoch")
+        assert late.wait_for("/epoch") == [first]
 
 
 def test_refusal_by_the_backend_ends_the_order_with_its_code(rig: Rig) -> None:

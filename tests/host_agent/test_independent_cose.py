@@ -39,7 +39,7 @@ def pycose_key(signer: SoftwareSigner, d: int | None = None) -> EC2Key:
 @pytest.fixture(scope="module")
 def token() -> bytes:
     """As the session of the terminal makes it."""
-    order = Order("order-1", bytes(16), "17000000001", "CH-000001", 1767225600, 1767225720)
+    order = Order("order-1", bytes(16), "17000000001", "CH-000001", 1767225600, 1767225720, None)
     config = SimpleNamespace(ueid=UEID, oemid=bytes(16), hwmodel=b"emulated", hwversion="1")
     reading = claim.Reading(card.RESIDENT, 1, True, 1)
     sam_id = "05.01-20150101-0001234567-0123456789"
@@ -48,7 +48,7 @@ def token() -> bytes:
     context = claim.seal_context(UEID, CTI, SEQ)
     sealed = cose.seal(plaintext, BACKEND.kid, BACKEND.point, context, os.urandom)
     boot, clock = claim.Boot(1, bytes(8), False, 0), claim.Clock(False, 3, 2)
-    payload = claim.evidence(config, boot, clock, order, 1767225650, CTI, (SEQ, b"\x01" * 32), found, sealed, 1)
+    payload = claim.evidence(config, boot, clock, order, 1767225650, CTI, (SEQ, b"\x01" * 32), found, sealed, 1, None)
     return at_once(sign1(payload, TERMINAL.kid, TERMINAL, claim.MEDIA_TYPE))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from host_agent import attestation, envelope
-from host_agent.attestation import Clock, ClockSource, Evidence
+from host_agent.attestation import Clock, ClockSource, Evidence, Freshness, FreshnessKind
 from host_agent.policy import (
     SESSION_S,
     SKEW_S,
@@ -18,6 +18,7 @@ from host_agent.policy import (
     FacePolicy,
     FirmwarePolicy,
     KnownOrder,
+    ReservePolicy,
     decide,
     parse_version,
 )
@@ -284,3 +285,86 @@ def test_refusal_of_an_outdated_terminal_is_taken(evidence: Evidence, device: De
 )
 def test_what_is_not_three_numbers_is_no_version(text: str) -> None:
     assert parse_version(text) is None
+
+
+# --- reserve and epoch
+
+
+def preissued(evidence: Evidence, source: ClockSource = ClockSource.NETWORK, epoch: bytes | None = None) -> Evidence:
+    return replace(with_clock(evidence, source), freshness=Freshness(FreshnessKind.PREISSUED, epoch))
+
+
+@pytest.mark.parametrize("is_preissued", [False, True])
+@pytest.mark.parametrize("kind", list(FreshnessKind))
+def test_kind_is_that_of_the_order(
+    evidence: Evidence, device: Device, context: Context, kind: FreshnessKind, is_preissued: bool
+) -> None:
+    said = replace(evidence, freshness=Freshness(kind, None))
+    code = None if (kind is FreshnessKind.PREISSUED) is is_preissued else "freshness-mismatch"
+    assert decide(said, device, with_order(context, is_preissued=is_preissued)).code == code
+
+
+@pytest.mark.parametrize(
+    ("source", "received_at", "code"),
+    [
+        (ClockSource.NETWORK, LAST + 30 * 86_400, None),  # made in time, says a clock that can be trusted
+        (ClockSource.LAST_GOOD, LAST + 86_400, None),
+        (ClockSource.LAST_GOOD, LAST + 86_401, "nonce-expired"),
+        (ClockSource.NONE, LAST + 86_401, "nonce-expired"),
+    ],
+)
+def test_grace_for_what_was_preissued(
+    evidence: Evidence, device: Device, context: Context, source: ClockSource, received_at: int, code: str | None
+) -> None:
+    policy = ReservePolicy(grace_s=86_400)
+    late = replace(with_order(context, is_preissued=True), received_at=received_at, reserve=policy)
+    assert decide(preissued(evidence, source), device, late).code == code
+    if source is not ClockSource.NETWORK:
+        assert decide(with_clock(evidence, source), device, replace(context, received_at=received_at)).code == (
+            "nonce-expired"
+        ), "an order that was sent has none"
+
+
+EPOCH = b"\x07" * 16
+
+
+@pytest.mark.parametrize("kind", list(FreshnessKind))
+def test_epoch_must_be_one_of_ours(evidence: Evidence, device: Device, context: Context, kind: FreshnessKind) -> None:
+    said = replace(evidence, freshness=Freshness(kind, EPOCH))
+    asked = with_order(context, is_preissued=kind is FreshnessKind.PREISSUED)
+    assert decide(said, device, asked).code == "epoch-unknown"
+    assert decide(said, device, replace(asked, epoch_iat=ISSUED_AT)).code is None
+
+
+@pytest.mark.parametrize(
+    ("source", "epoch_at", "code"),
+    [
+        (ClockSource.NETWORK, ISSUED_AT + 20 + SKEW_S, None),
+        (ClockSource.NETWORK, ISSUED_AT + 21 + SKEW_S, "clock-implausible"),
+        (ClockSource.LAST_GOOD, ISSUED_AT + 21 + SKEW_S, None),  # by the arrival
+        (ClockSource.LAST_GOOD, ISSUED_AT + 22 + SKEW_S, "clock-implausible"),
+    ],
+)
+def test_epoch_is_not_younger_than_the_evidence(
+    evidence: Evidence, device: Device, context: Context, source: ClockSource, epoch_at: int, code: str | None
+) -> None:
+    asked = replace(with_order(context, is_preissued=True), epoch_iat=epoch_at)
+    assert decide(preissued(evidence, source, EPOCH), device, asked).code == code
+
+
+@pytest.mark.parametrize(
+    ("age_s", "code"), [(100, None), (100 + SKEW_S, None), (101 + SKEW_S, "epoch-stale"), (None, "epoch-stale")]
+)
+@pytest.mark.parametrize("source", [ClockSource.NETWORK, ClockSource.LAST_GOOD])
+def test_age_of_the_epoch_where_the_operator_asks(
+    evidence: Evidence, device: Device, context: Context, source: ClockSource, age_s: int | None, code: str | None
+) -> None:
+    policy = ReservePolicy(epoch_age_max_s=100)
+    made_at = evidence.iat if source is ClockSource.NETWORK else context.received_at
+    epoch_at = None if age_s is None else made_at - age_s
+    asked = replace(with_order(context, is_preissued=True), reserve=policy, epoch_iat=epoch_at)
+    said = preissued(evidence, source, None if age_s is None else EPOCH)
+    assert decide(said, device, asked).code == code
+    assert decide(with_results(said, reason="card-expired"), device, asked).code is None, "it registers nobody"
+    online = replace(said, freshness=replace(said.freshness, kind=FreshnessKind.ONLINE))
+    assert decide(online, device, with_order(asked, is_preissued=False)).code is None

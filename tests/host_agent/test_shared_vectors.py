@@ -102,6 +102,7 @@ def completed(payload: bytes) -> bytes:
     claims = cbor.decode(payload)
     claims[-70003] |= {3: liveness(), 4: match(), 13: MODELS, 7: 1, 9: "order-1", 10: "sam", 11: [True, 1], 12: 2000}
     claims[-70006] = [False, 3, 2]
+    claims[-70007] = [1, None]
     claims[-70008] = 1
     return cbor.encode(claims)
 

@@ -57,7 +57,7 @@ def is_refused(parse, token: bytes, error: type) -> bool:
 
 
 def test_order_is_read() -> None:
-    assert order(signed(ORDER)) == ("order-1", bytes(16), "17000000001", "CH-000001", 1000, 2000)
+    assert order(signed(ORDER)) == ("order-1", bytes(16), "17000000001", "CH-000001", 1000, 2000, None)
 
 
 def test_receipt_is_read_with_its_reason() -> None:

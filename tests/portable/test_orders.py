@@ -3,6 +3,8 @@
 import asyncio
 
 import test_agent_messages as messages
+from terminal.agent_messages import Order
+from terminal.errors import NoOfflineOrder
 from terminal.orders import AUTHENTICATED, WAITING, Orders
 
 NOW = 1500  # between iat and exp of the specimen
@@ -37,6 +39,15 @@ class Clock:
         self.seconds, self.source = seconds, source
 
 
+class NoReserve:
+    def next(self) -> None:
+        raise NoOfflineOrder("nothing in reserve")
+
+
+def orders_of(queue: object, clock: object, reserve: object = None) -> Orders:
+    return Orders(Settings, queue, clock, reserve or NoReserve())
+
+
 def message(order_id: str = "order-1", **other: object) -> bytes:
     claims = messages.changed(messages.ORDER, -70010, order_id)
     for name, value in other.items():
@@ -59,14 +70,14 @@ def drained(orders: Orders) -> list:
 
 
 def test_orders_come_in_their_turn() -> None:
-    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders = orders_of(Recorded(), Clock(NOW))
     orders.take(message("order-1"))
     orders.take(message("order-2"))
     assert drained(orders) == ["order-1", "order-2"]
 
 
 def test_repeated_order_is_run_once() -> None:
-    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders = orders_of(Recorded(), Clock(NOW))
     orders.take(message())
     orders.take(message())
     orders.take(message(exp=1999))  # the same order, signed anew
@@ -74,7 +85,7 @@ def test_repeated_order_is_run_once() -> None:
 
 
 def test_order_at_the_counter_is_not_taken_again() -> None:
-    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders = orders_of(Recorded(), Clock(NOW))
     repeated = message()
     orders.take(repeated)
 
@@ -87,40 +98,95 @@ def test_order_at_the_counter_is_not_taken_again() -> None:
 
 
 def test_recorded_order_is_not_run_again() -> None:
-    orders = Orders(Settings, Recorded("order-1"), Clock(NOW))
+    orders = orders_of(Recorded("order-1"), Clock(NOW))
     orders.take(message())
     assert drained(orders) == []
 
 
 def test_order_that_has_run_out_is_dropped() -> None:
-    orders = Orders(Settings, Recorded(), Clock(2000))
+    orders = orders_of(Recorded(), Clock(2000))
     orders.take(message())
     assert drained(orders) == []
 
 
 def test_order_that_runs_out_in_the_line_is_dropped() -> None:
     clock = Clock(NOW)
-    orders = Orders(Settings, Recorded(), clock)
+    orders = orders_of(Recorded(), clock)
     orders.take(message())
     clock.seconds = 2000
     assert drained(orders) == []
 
 
 def test_order_of_another_channel_is_dropped() -> None:
-    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders = orders_of(Recorded(), Clock(NOW))
     orders.take(message(channel="CH-000002"))
     assert drained(orders) == []
 
 
+class Stock:
+    """A reserve of so many orders."""
+
+    def __init__(self, *order_ids: str) -> None:
+        self._ids = list(order_ids)
+
+    def next(self) -> Order:
+        if not self._ids:
+            raise NoOfflineOrder("nothing in reserve")
+        return Order(self._ids.pop(0), bytes(16), "1", "CH-000001", 1, 2, (1, 0))
+
+
+def test_start_without_a_link_brings_one_order_of_the_reserve() -> None:
+    orders = orders_of(Recorded(), Clock(NOW), Stock("r-1", "r-2"))
+    assert drained(orders) == [], "nobody has asked"
+    orders.start(True)
+    assert drained(orders) == [], "there is a link: the agent has not sent any"
+    orders.start(False)
+    assert drained(orders) == ["r-1"]
+
+
+def test_start_while_a_customer_is_served_asks_for_no_other() -> None:
+    orders = orders_of(Recorded(), Clock(NOW), Stock("r-1", "r-2"))
+
+    async def story() -> None:
+        orders.start(False)
+        assert (await orders.next(0)).id == "r-1"
+        orders.start(False)
+        assert await orders.next(0) is None
+
+    asyncio.run(story())
+
+
+def test_order_that_was_sent_comes_before_the_reserve() -> None:
+    orders = orders_of(Recorded(), Clock(NOW), Stock("r-1"))
+    orders.take(message())
+    orders.start(False)
+    assert drained(orders) == ["order-1"]
+
+
+def test_nothing_in_reserve_is_an_error_for_the_counter() -> None:
+    orders = orders_of(Recorded(), Clock(NOW))
+    orders.start(False)
+
+    async def story() -> str:
+        try:
+            await orders.next(0)
+        except NoOfflineOrder as error:
+            return error.code
+        return ""
+
+    assert asyncio.run(story()) == "no-offline-order"
+    assert drained(orders) == []
+
+
 def test_line_is_bounded() -> None:
-    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders = orders_of(Recorded(), Clock(NOW))
     for i in range(WAITING + 1):
         orders.take(message("order-%d" % i))
     assert len(drained(orders)) == WAITING
 
 
 def test_garbage_is_dropped() -> None:
-    orders = Orders(Settings, Recorded(), Clock(NOW))
+    orders = orders_of(Recorded(), Clock(NOW))
     for garbage in (b"", b"\x00", bytes(4096)):
         orders.take(garbage)
     assert drained(orders) == []
@@ -128,17 +194,17 @@ def test_garbage_is_dropped() -> None:
 
 def test_signed_time_confirms_a_clock_near_it() -> None:
     clock = Clock(1010)
-    Orders(Settings, Recorded(), clock).take(message())
+    orders_of(Recorded(), clock).take(message())
     assert (clock.seconds, clock.source) == (1010, AUTHENTICATED)
 
 
 def test_signed_time_sets_the_clock_forward() -> None:
     clock = Clock(500, source=0)
-    Orders(Settings, Recorded(), clock).take(message())
+    orders_of(Recorded(), clock).take(message())
     assert (clock.seconds, clock.source) == (1000, AUTHENTICATED)
 
 
 def test_old_signed_time_does_not_set_the_clock_back() -> None:
     clock = Clock(1900)
-    Orders(Settings, Recorded(), clock).take(message())
+    orders_of(Recorded(), clock).take(message())
     assert (clock.seconds, clock.source) == (1900, 2)

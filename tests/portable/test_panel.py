@@ -206,6 +206,19 @@ def test_start_button_does_not_bring_back_a_registration_that_is_over() -> None:
     assert counter.scene == "refused"
 
 
+def test_number_to_hand_out_stays_until_the_terminal_is_idle() -> None:
+    counter = Counter()
+    counter.panel.show("offline")
+    counter.show("ready-offline")
+    counter.panel.show_number("17000000001")
+    counter.show("reading")
+    counter.show("queued", None, 3)
+    assert counter.panel._status.number == "17000000001"
+    counter.panel.show("idle")
+    counter.wait(3000)
+    assert (counter.scene, counter.panel._status.number) == ("idle", None)
+
+
 def test_hold_ends_also_where_ticks_wrap_around() -> None:
     counter = Counter(start=2 * HALF_PERIOD - 1000)
     counter.show("refused", "card-expired", 3)

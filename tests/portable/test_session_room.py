@@ -3,9 +3,12 @@
 import asyncio
 
 import test_queue as bench
+from terminal.agent_messages import Order
 from terminal.errors import QueueFull
 from terminal.queue import AGE_MAX_S, RECORDS_MAX, Queue
 from terminal.session import RESERVE_BYTES, Session
+
+ORDER = Order("order-1", bytes(16), "17000000001", "CH-000001", 1, 2, None)
 
 
 class Clock:
@@ -37,10 +40,10 @@ class Panel:
 def refusal(queue: Queue, hw: Hardware) -> "str | None":
     """The code with which an order is turned away before anything is shown; None when a card is asked for."""
     panel = Panel()
-    session = Session(hw, panel, None, None, None, queue, None, None)
+    session = Session(hw, panel, None, None, None, queue, None, None, None)
 
     async def run() -> None:
-        await session.run(None)
+        await session.run(ORDER)
 
     try:
         asyncio.run(run())
@@ -48,7 +51,7 @@ def refusal(queue: Queue, hw: Hardware) -> "str | None":
         assert panel.shown == []
         return error.code
     except AttributeError:
-        assert panel.shown[0] == "ready"  # and there is neither order nor station in this test
+        assert panel.shown[0] == "ready"  # and there is no station in this test
         return None
     raise AssertionError("no end")
 

@@ -117,9 +117,10 @@ class Broker:
             decoder = mqtt.Decoder()
             await self.packet(reader, decoder)  # CONNECT
             writer.write(b"\x20\x02\x00\x00")
-            subscribe = await self.packet(reader, decoder)
-            writer.write(b"\x90\x03" + subscribe.body[:2] + b"\x01")
-            await writer.drain()
+            for _ in range(2):  # what is for this terminal, and the epoch
+                subscribe = await self.packet(reader, decoder)
+                writer.write(b"\x90\x03" + subscribe.body[:2] + b"\x01")
+                await writer.drain()
             await self._serve(self, reader, writer, decoder)
         except OSError:
             pass  # the terminal has dropped the link

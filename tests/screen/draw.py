@@ -8,7 +8,7 @@ import sys
 HERE = __file__.rsplit("/", 1)[0]
 sys.path[:0] = [HERE, HERE + "/../../firmware"]
 
-from shots import PERSON, shots  # noqa: E402
+from shots import NUMBER, PERSON, shots  # noqa: E402
 from terminal.panel import Panel  # noqa: E402
 from terminal.ticks import ticks_diff, ticks_ms  # noqa: E402
 
@@ -62,6 +62,8 @@ def draw(assets: str, folder: str) -> None:
                 panel.show(state, code, value)
                 if state.startswith("read"):
                     panel.show_person(PERSON)
+                if state == "ready-offline":
+                    panel.show_number(NUMBER)
                 paint(panel, 0)
             print(name, language, board.display.bands, "bands", ticks_diff(ticks_ms(), started), "ms")
             with open(folder + "/" + name + "." + language + ".rgb565", "wb") as file:  # noqa: PTH123 - MicroPython

@@ -1,6 +1,7 @@
 """Every picture that the screen can show: (name, what is said to the panel). Read by draw.py under MicroPython, too."""
 
 PERSON = "测＊＊ ＊＊＊0017"
+NUMBER = "17000000001"
 ONLINE = (("online", None, None), ("waiting", None, 0))
 BUSY_OFFLINE = (("offline", None, None), ("waiting", None, 12), ("clock", None, 2))
 
@@ -67,8 +68,12 @@ def shots() -> list:
     found += [("refused-" + code, ONLINE + (("refused", code, 7),)) for code in REFUSALS]
     found += [("fault-" + code, ONLINE + (("fault", code, None),)) for code in FAULTS]
     queued = ("queued", None, 7)
+    ready_offline = ("ready-offline", None, None)
     return found + [
         ("idle-offline", BUSY_OFFLINE + (("idle", None, None),)),
+        ("ready-offline", BUSY_OFFLINE + (ready_offline,)),
+        ("queued-offline-number", BUSY_OFFLINE + (ready_offline, queued)),
+        ("fault-no-offline-order", BUSY_OFFLINE + (("fault", "no-offline-order", None),)),
         ("hold-begun", ONLINE + (("hold", None, 80),)),
         ("hold-nearly-done", ONLINE + (("hold", None, 900),)),
         ("not-passed-not-live", ONLINE + (("not-passed", "face-not-live", 3),)),

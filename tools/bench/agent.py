@@ -119,6 +119,7 @@ def make_tokens(
                 -70002: prev,
                 -70004: os.urandom(SEALED_BYTES),
                 -70006: [False, 3, 2],
+                -70007: [1, None],
                 -70008: 1,
                 -70003: {
                     1: 1,

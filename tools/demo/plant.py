@@ -54,9 +54,8 @@ class Terminal:
 
 
 class Plant:
-    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs.
-
-    `is_reader_quick`: its answers take no time, so that many customers can come; everything else keeps its pace.
+    """`folder` keeps everything that is written: keys, configurations, databases, flash images, logs. `pace`: of the
+    readers, arguments of ReaderServer; `clock_s`: by how much the terminals' clocks are off.
     """
 
     def __init__(
@@ -68,7 +67,8 @@ class Plant:
         heap: str = "2M",
         face: FaceLevel = FaceLevel.NONE,
         elements: Mapping[str, Chip] | None = None,
-        is_reader_quick: bool = False,
+        pace: Mapping[str, Any] | None = None,
+        clock_s: int = 0,
     ) -> None:
         """`elements`: those terminals' secure elements, which have their keys."""
         self.folder = folder
@@ -81,7 +81,8 @@ class Plant:
         self._heap = heap
         self._face = face
         self._elements = dict(elements or {})
-        self._is_reader_quick = is_reader_quick
+        self._pace = pace or {}
+        self._clock_s = clock_s
         self._on_panel: dict[str, Callable[[PanelEvent], None]] = {}
         self._on_signal: dict[str, Callable[[Signal], None]] = {}
         self._orders: aiohttp.ClientSession | None = None
@@ -117,6 +118,13 @@ class Plant:
         except TimeoutError:
             raise PartFailed(f"the agent takes no order, see {self.folder / 'agent.log'}") from None
 
+    async def fill_reserve(self, device: str, orders: list[tuple[str, str]]) -> None:
+        """(order id, number to register) of each, in the order in which they are to be used."""
+        listed = [{"order_id": order_id, "msisdn": msisdn} for order_id, msisdn in orders]
+        status, answer = await self._ask("POST", "/v1/reserves", {"device": device, "orders": listed})
+        if status not in (200, 201):
+            raise error_of(answer)
+
     async def order_state(self, order_id: str) -> dict[str, Any] | None:
         """None while the agent does not answer."""
         status, answer = await self._ask("GET", f"/v1/orders/{order_id}")
@@ -137,7 +145,7 @@ class Plant:
             response.raise_for_status()
             return await response.json()
 
-    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         assert self._orders is not None
         try:
             async with self._orders.request(method, path, json=body) as response:
@@ -221,7 +229,7 @@ class Plant:
             line_baud=lambda: board.reader_baud,
             has_decoder=self._face is FaceLevel.MATCH,
         )
-        server = ReaderServer(reader, **QUICK) if self._is_reader_quick else ReaderServer(reader)
+        server = ReaderServer(reader, **self._pace)
         await server.start()
         bus = ElementServer(self._elements[name]) if name in self._elements else None
         if bus:
@@ -230,7 +238,7 @@ class Plant:
             flash, rom=rom, reader_port=server.port, heap=self._heap,
             on_panel=lambda event: self._show(name, event), link=self.folder / f"{name}.port",
             on_signal=lambda signal: self._take_signal(name, server, signal),
-            has_camera=self._face is not FaceLevel.NONE,
+            has_camera=self._face is not FaceLevel.NONE, clock_s=self._clock_s,
             i2c_port=bus.port if bus else None,
         )  # fmt: skip
         self.terminals.append(Terminal(name, board, reader, server, bus))

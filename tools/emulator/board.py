@@ -85,6 +85,7 @@ class Board:
         on_signal: Callable[[Signal], None] | None = None,
         on_console: Callable[[bytes], None] | None = None,
         env: Mapping[str, str] | None = None,
+        clock_s: int = 0,
         link: Path | None = None,
         has_camera: bool = False,
         i2c_port: int | None = None,
@@ -111,6 +112,7 @@ class Board:
         self._host: PtyLink | None = None
         self._interpreter: Interpreter | None = None
         self._page: Page | None = None
+        self._clock_s = clock_s
         self._has_camera = has_camera
         self._rig: Rig | None = None
         self._lock_fd: int | None = None
@@ -134,6 +136,7 @@ class Board:
         try:
             self._lock_fd = _lock(self._flash)
             self._page = Page()
+            self._page.clock_s = self._clock_s
             if self._has_camera:
                 from tools.emulator.camera.rig import Rig  # numpy: for boards with a camera only
 
@@ -228,10 +231,6 @@ class Board:
         finally:
             self.kill()
 
-    def set_clock(self, off_s: int) -> None:
-        """By so many seconds the board's clock is off from now on, through resets too."""
-        self._shared.set_clock(off_s)
-
     # --- what people and the reader's line have of it
 
     def press(self, buttons: Button) -> None:
@@ -257,6 +256,15 @@ class Board:
     def pictures(self) -> int:
         """How many pictures the firmware has finished since the power came on."""
         return self._shared.pictures
+
+    @property
+    def clock_s(self) -> int:
+        """By how many seconds its clock is off, beside what the firmware has set."""
+        return self._shared.clock_s
+
+    @clock_s.setter
+    def clock_s(self, seconds: int) -> None:
+        self._shared.clock_s = seconds
 
     @property
     def reader_baud(self) -> int:

@@ -18,8 +18,7 @@ SCREEN_AT = 4096
 WIDTH, HEIGHT = 320, 240
 SIZE_BYTES = SCREEN_AT + WIDTH * HEIGHT * 2  # RGB565, most significant byte first
 
-_U32 = struct.Struct("<I")
-_I32 = struct.Struct("<i")
+_U32, _I32 = struct.Struct("<I"), struct.Struct("<i")
 
 
 class Page:
@@ -40,8 +39,13 @@ class Page:
     def open_lid(self, is_open: bool) -> None:
         self._memory[LID_AT] = is_open
 
-    def set_clock(self, off_s: int) -> None:
-        _I32.pack_into(self._memory, CLOCK_AT, off_s)
+    @property
+    def clock_s(self) -> int:
+        return _I32.unpack_from(self._memory, CLOCK_AT)[0]
+
+    @clock_s.setter
+    def clock_s(self, seconds: int) -> None:
+        _I32.pack_into(self._memory, CLOCK_AT, seconds)
 
     @property
     def baud(self) -> int:
@@ -55,7 +59,7 @@ class Page:
         return self._memory[SCREEN_AT:SIZE_BYTES]
 
     def power_off(self) -> None:
-        """Dark, and nothing remembered but the time; what people press they go on pressing."""
+        """Dark, and nothing remembered but by the clock, which has a battery; what people press they go on pressing."""
         self._memory[BAUD_AT:CLOCK_AT] = bytes(CLOCK_AT - BAUD_AT)
         self._memory[SCREEN_AT:SIZE_BYTES] = bytes(SIZE_BYTES - SCREEN_AT)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tools.demo.plant import BrokerKind, Plant, Terminal
+from tools.demo.plant import QUICK, BrokerKind, Plant, Terminal
 from tools.demo.process import Process
 from tools.emulator import flash
 from tools.torture import http_relay, mqtt_relay
@@ -81,7 +81,7 @@ class Umpire:
 
 class ChainPlant(Plant):
     def __init__(self, folder: Path, broker: BrokerKind) -> None:
-        super().__init__(folder, len(TERMINALS), broker=broker, is_reader_quick=True)
+        super().__init__(folder, len(TERMINALS), broker=broker, pace=QUICK)
         self.umpire = Umpire(self._strike)
         self._relays: dict[str, MqttRelay] = {}
         self._http_relay: HttpRelay | None = None
@@ -250,9 +250,9 @@ class ChainPlant(Plant):
 
     async def _step_clock(self, terminal: Terminal, fault: Fault) -> bool:
         """And back, with a power cut: a terminal that has taken the time from an order keeps it until then."""
-        terminal.board.set_clock(fault.size)
+        terminal.board.clock_s = fault.size
         await asyncio.sleep(fault.lasts_s)
-        terminal.board.set_clock(0)
+        terminal.board.clock_s = 0
         while not await self._kill_terminal(terminal):
             await asyncio.sleep(BREATH_S)
         return True

@@ -205,8 +205,7 @@ class Watchdog:
 
 
 class Clock:
-    """Seconds since 1970 (the unix port's own epoch); `set` holds until the next reset. The page says by how much the
-    chip's clock is off."""
+    """Seconds since 1970 (the unix port's own epoch), off by what the page says; `set` holds until the next reset."""
 
     def __init__(self, page: "Any", source: int) -> None:
         self.source = source
