@@ -16,7 +16,7 @@ help:
 	@echo "make demo    a registration terminal at work, twelve customers"
 	@echo "make test    all tests"
 	@echo "make check   lint, types, compile the firmware for every target"
-	@echo "make proof   the long proofs: kill -9 of every part, 10 000 faulty sessions, 10 000 power cuts"
+	@echo "make proof   the long proofs: kill -9 of every part, 10 000 faulty sessions, 10 000 power cuts, seven days offline"
 	@echo "make proof-face  300 honest people and 300 attacks of each kind before the face step, every test picture bit for bit"
 	@echo "make fuzz    2.4 million wrong inputs for every decoder (13 minutes)"
 
