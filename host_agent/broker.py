@@ -243,15 +243,17 @@ class _Gate:
     async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("ssl_object")
         name, serial = common_name(peer), serial_of(peer)
-        packet = await asyncio.wait_for(_read_packet(reader), CONNECT_TIMEOUT_S)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            packet = await _read_packet(reader)
         connect = await ConnectPacket.from_stream(BufferReader(packet))
         bar_code = self._bar_code(name, serial) if name is not None else None
         if name is None or bar_code or connect.client_id != name or not self._may_will(name, connect):
             log.warning("connection refused", extra={"device": name or "", "reason": bar_code or "not-authorised"})
             writer.write(ConnackPacket.build(0, NOT_AUTHORIZED).to_bytes())
-            await asyncio.wait_for(writer.drain(), CONNECT_TIMEOUT_S)
-            writer.close()
-            await asyncio.wait_for(writer.wait_closed(), CONNECT_TIMEOUT_S)
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
             return
         connection = _Connection(packet, reader, writer, connect.keep_alive, serial)
         async with self._admissions.setdefault(name, asyncio.Lock()):
@@ -330,7 +332,8 @@ class _Connection(ReaderAdapter):
 
     async def wait_ended(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), TAKEOVER_TIMEOUT_S)
+            async with asyncio.timeout(TAKEOVER_TIMEOUT_S):
+                await self._ended.wait()
 
 
 async def _read_packet(reader: asyncio.StreamReader) -> bytes:

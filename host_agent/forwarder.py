@@ -127,7 +127,9 @@ class Forwarder:
                     self._in_flight.update(row.evidence_id for row in batch)
                     return batch
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), IDLE_S)
+                    # not `wait_for`, which takes a cancellation for the event when both come at once
+                    async with asyncio.timeout(IDLE_S):
+                        await self._woken.wait()
 
     def _next_batch(self, in_flight: Sequence[int]) -> list[OutboxRow]:
         rows = self._store.outbox(int(time.time()), self._batch_items, without=in_flight)

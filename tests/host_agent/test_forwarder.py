@@ -134,11 +134,16 @@ class Post:
                 while not until(sender):
                     assert not task.done(), task
                     await asyncio.sleep(0.01)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
         asyncio.run(self.backend.serve(work))
         return made[0]
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=DEADLINE_S)
+    assert done, "it goes on in spite of being cancelled"
 
 
 @pytest.fixture
@@ -259,3 +264,24 @@ def test_record_put_in_later_is_delivered_at_once(post: Post) -> None:
         return bool(post.backend.books)
 
     post.run(until)
+
+
+@pytest.mark.parametrize("rounds", range(8))
+def test_forwarder_that_is_woken_as_it_is_stopped_ends_all_the_same(post: Post, rounds: int) -> None:
+    """A wait with a time limit may not take the end for what it waited for."""
+
+    async def work(address: str) -> None:
+        tls = link.client_context(
+            post.pki / "ca.cert.pem", post.pki / "agent.cert.pem", post.pki / "agent.key.pem", "backend"
+        )
+        backend = Registry.load(post.pki / "registry.json").backend
+        sender = Forwarder(post.store, backend, agent_id="agent", url=address, tls=tls, batch_items=16)
+        task = asyncio.create_task(sender.run())
+        while not sender._woken._waiters:  # until it waits for something to send
+            await asyncio.sleep(0.01)
+        sender.wake()
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        await ended(task)
+
+    asyncio.run(post.backend.serve(work))
