@@ -56,6 +56,7 @@ async def run(hw: "Hardware") -> None:
                 p256_known.remember(point)
         queue = Queue()
         queue.open()
+        queue.identify(signer.kid)
         counter_beat = supervisor.beat_of("counter")
         face = _face_step(hw, panel, config, counter_beat)
     except TerminalError as error:
@@ -65,7 +66,13 @@ async def run(hw: "Hardware") -> None:
     panel.speak(config.language)
     log.identify(config.ueid, boot, signer)
     orders = Orders(config, queue, hw.clock)
-    uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log)
+
+    async def take_key(message: bytes) -> "bytes | None":
+        from terminal.rotation import Rotation  # comes once in a year or so
+
+        return await Rotation(hw, config, queue, signer, log, orders).take(message)
+
+    uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log, take_key)
     picture = _card_picture() if face else None
     station = Station(hw, counter_beat, picture.feed if picture else None)
     session = Session(hw, panel, config, boot, station, queue, signer, uplink, face, picture)
@@ -108,9 +115,9 @@ async def _signer(hw: "Hardware", config: settings.Config, secrets: settings.Sec
         return SoftwareSigner.from_bytes(secrets.attest_key, hw.random)
     if hw.element is None:
         raise ConfigInvalid("custody: this board has no secure element")
-    from terminal.element_signer import ElementSigner
+    from terminal import element_signer
 
-    return await ElementSigner.open(hw.element, hw.element_slot)
+    return await element_signer.of_terminal(hw.element, hw.element_slot)
 
 
 def _flight_log(hw: "Hardware", boot: Boot) -> FlightLog:

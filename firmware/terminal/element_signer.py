@@ -1,6 +1,7 @@
 """Signer whose key lives in a secure element, `hw.element`: a thief of the terminal may use it, nobody can copy it."""
 
 from terminal import cose, p256
+from terminal.config import keep
 from terminal.errors import TerminalError
 from terminal.signer import IN_ELEMENT
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from terminal.hardware import Element
 
 
+SLOT_FILE = "/secret/attest.slot"  # slot of the key; a second byte while the key in the other slot is to be replaced
 ATTEMPTS = 2  # a second, since a customer is waiting; the element itself has tried what it can
 
 
@@ -21,7 +23,7 @@ class ElementSigner:
 
     def __init__(self, element: "Element", slot: int, point: tuple[int, int]) -> None:
         self._element = element
-        self._slot = slot
+        self.slot = slot
         self.point = point
         self.kid = cose.key_id(point)
 
@@ -38,12 +40,32 @@ class ElementSigner:
         """Releases nothing that does not verify: a signature spoilt by a fault could give the key away."""
         for _ in range(ATTEMPTS):
             try:
-                signature = await self._element.sign(self._slot, digest)
+                signature = await self._element.sign(self.slot, digest)
             except OSError as error:
                 raise _fault(error) from None
             if p256.verify(self.point, digest, signature):
                 return signature
         raise ElementFault("signatures do not fit the key")
+
+
+async def of_terminal(element: "Element", first: int, path: str = SLOT_FILE) -> ElementSigner:
+    """With the key that counts: in the first slot, or the one after it that a rotation has named (terminal.rotation).
+    The key in the other one is then replaced by one that nobody has asked for. Raises as `open`."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError:
+        raw = b""  # there was no rotation so far
+    slot = raw[0] if raw else first
+    if not first <= slot <= first + 1:
+        raise ElementFault("no slot of ours")
+    if raw[1:]:
+        try:
+            await element.generate_key(2 * first + 1 - slot)
+        except OSError as error:
+            raise _fault(error) from None
+        keep(path, raw[:1])
+    return await ElementSigner.open(element, slot)
 
 
 def _fault(error: OSError) -> ElementFault:

@@ -15,7 +15,7 @@ from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
     from tls import SSLContext
@@ -40,7 +40,7 @@ CHUNK_BYTES = 512
 
 
 class Uplink:
-    """`on_order(bytes)` gets every message on down/order; the panel says online, offline, stored, refused-by-agent."""
+    """`on_order(bytes)` gets every message on down/order, `on_key(bytes)` on down/key, and returns the answer; the panel says online, offline, stored, refused-by-agent."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Uplink:
         on_order: "Callable[[bytes], None]",
         beat: "Beat",
         log: "FlightLog | None" = None,
+        on_key: "Callable[[bytes], Awaitable[bytes | None]] | None" = None,
     ) -> None:
         self._hw = hw
         self._panel = panel
@@ -61,6 +62,7 @@ class Uplink:
         self._on_order = on_order
         self._beat = beat
         self._log = log
+        self._on_key = on_key
         self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
         self._hurry = asyncio.Event()  # somebody does not want to wait for the end of a pause
         self._work = asyncio.Event()  # something to send, or a place in the window has come free
@@ -188,6 +190,10 @@ class Uplink:
             self._on_order(message.payload)
         elif message.topic == self._base + "/down/rcpt":
             self._take_receipt(message.payload)
+        elif message.topic == self._base + "/down/key" and self._on_key:
+            statement = await self._on_key(message.payload)
+            if statement:
+                await self._write(mqtt.publish(self._base + "/up/key", statement, self._next_id()))
         else:
             print("uplink: message on an unknown topic dropped")
         if message.packet_id is not None:
