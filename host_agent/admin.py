@@ -16,6 +16,8 @@ from aiohttp import web
 
 from host_agent.config import OrdersConfig
 from host_agent.errors import ConfigError, ShimingError
+from host_agent.key_changes import KeyChanges, Stage
+from host_agent.key_tables import KeyChange
 from host_agent.orders import OrderRefused, Orders
 from host_agent.store import OrderRow, Store, StoreFault
 
@@ -28,7 +30,9 @@ STATUS_OF_CODE = {
     "device-unknown": 404,
     "order-unknown": 404,
     "alarm-unknown": 404,
+    "rotation-unasked": 404,
     "order-conflict": 409,
+    "rotation-pending": 409,
     "not-authorised": 401,
     "store-full": 503,
     "store-fault": 503,
@@ -39,9 +43,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class Admin:
     def __init__(
-        self, orders: Orders, store: Store, status: Callable[[], dict[str, Any]], config: OrdersConfig
+        self,
+        orders: Orders,
+        key_changes: KeyChanges,
+        store: Store,
+        status: Callable[[], dict[str, Any]],
+        config: OrdersConfig,
     ) -> None:
         self._orders = orders
+        self._key_changes = key_changes
         self._store = store
         self._status = status
         self._config = config
@@ -53,6 +63,8 @@ class Admin:
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_MAX_BYTES)
         app.router.add_post("/v1/orders", self._post_order)
         app.router.add_get("/v1/orders/{order_id}", self._get_order)
+        app.router.add_post("/v1/devices/{device}/key", self._post_key)
+        app.router.add_get("/v1/devices/{device}/key", self._get_key)
         app.router.add_get("/v1/status", self._get_status)
         app.router.add_delete("/v1/alarms/{device}/{code}", self._delete_alarms)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
@@ -90,6 +102,17 @@ class Admin:
         if row is None:
             raise OrderRefused("order-unknown", "there is no such order")
         return web.json_response(_shown(row))
+
+    async def _post_key(self, request: web.Request) -> web.Response:
+        delay_s, overlap_s = _read_key_request(await _read_json(request))
+        asked = await asyncio.to_thread(self._key_changes.ask, request.match_info["device"], delay_s, overlap_s)
+        self._key_changes.wake()
+        log.warning("new key asked for", extra={"device": request.match_info["device"]})
+        return web.json_response(_shown_key(*asked), status=201)
+
+    async def _get_key(self, request: web.Request) -> web.Response:
+        found = await asyncio.to_thread(self._key_changes.look, request.match_info["device"])
+        return web.json_response(_shown_key(*found))
 
     async def _get_status(self, _request: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(self._status))
@@ -150,6 +173,25 @@ def _read_order(body: dict[str, Any]) -> tuple[str, str, str, str | None]:
     if channel is not None and not isinstance(channel, str):
         raise OrderRefused("request-malformed", "channel must be text")
     return body["order_id"], body["device"], body["msisdn"], channel
+
+
+def _read_key_request(body: dict[str, Any]) -> tuple[int, int]:
+    values = (body.get("delay_s"), body.get("overlap_s"))
+    if set(body) != {"delay_s", "overlap_s"} or any(type(value) is not int for value in values):
+        raise OrderRefused("request-malformed", "delay_s and overlap_s must be integers, and nothing else is allowed")
+    return body["delay_s"], body["overlap_s"]
+
+
+def _shown_key(change: KeyChange, stage: Stage) -> dict[str, Any]:
+    return {
+        "device": change.device,
+        "state": str(stage),
+        "kid": change.kid.hex(),
+        "new_kid": change.new_kid.hex() if change.new_kid is not None else None,
+        "from": change.begins,
+        "to": change.ends,
+        "statement": change.statement.hex() if change.statement is not None else None,
+    }
 
 
 def _shown(row: OrderRow) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from host_agent.errors import ConfigError, ShimingError, TestAuthorityRefused
 from host_agent.forwarder import Forwarder
 from host_agent.ingest import Outcome, Signer
 from host_agent.intake import Intake
+from host_agent.key_changes import KeyChanges
 from host_agent.orders import Orders
 from host_agent.registry import Registry
 from host_agent.revocation import Revocations
@@ -120,12 +121,18 @@ class Agent:
             on_failure=lambda: self._call(self._fail),
         )
         self._orders = Orders(self._store, self._registry, self._signer, config.orders.nonce_life_s, self._link.publish)
-        self._admin = Admin(self._orders, self._store, self._status, config.orders)
+        self._key_changes = KeyChanges(self._store, self._registry, self._signer, self._link.publish)
+        self._admin = Admin(self._orders, self._key_changes, self._store, self._status, config.orders)
         self._link.start()
         stack.push_async_callback(asyncio.to_thread, self._link.stop)
         self._intake.start()
         stack.push_async_callback(asyncio.to_thread, self._intake.stop)
-        parts = (("orders", self._orders.run()), ("forwarder", self._forwarder.run()), ("watch", self._watch.run()))
+        parts = (
+            ("orders", self._orders.run()),
+            ("keys", self._key_changes.run()),
+            ("forwarder", self._forwarder.run()),
+            ("watch", self._watch.run()),
+        )
         for name, work in parts:
             stack.push_async_callback(_end_task, self._watched(name, work))
         await self._admin.start()
@@ -161,6 +168,7 @@ class Agent:
         self._forwarder.renew()
         for device_id in self._online:
             self._orders.wake(device_id)
+        self._key_changes.wake()
 
     def _note_state(self, device_id: str, is_online: bool) -> None:
         if self._registry.device(device_id) is None:
@@ -168,6 +176,7 @@ class Agent:
         if is_online:
             self._online |= {device_id}
             self._orders.wake(device_id)
+            self._key_changes.wake()
         else:
             self._online -= {device_id}
 

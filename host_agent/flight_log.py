@@ -29,6 +29,7 @@ EVENTS = {
     9: "link",
     10: "not written",
     11: "refused by the agent",
+    13: "attestation key",
 }
 GAP, FORK, REGRESSION = "log-gap", "log-fork", "log-regression"
 ALARMS = {"chain-gap": GAP, "chain-fork": FORK, "chain-broken": FORK, "chain-regressed": REGRESSION}

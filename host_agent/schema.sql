@@ -1,4 +1,4 @@
--- The agent's store, version 3 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
+-- The agent's store, version 4 (user_version). Times are seconds since 1970. Nothing here is identity data in clear.
 
 -- `token` is the signed order. It carries the number to register, so it goes as soon as the order has ended.
 CREATE TABLE orders (
@@ -132,4 +132,17 @@ CREATE TABLE alarms (
     PRIMARY KEY (device, code, first)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+-- The rotation of each terminal's key that was asked for last: the signed request, then the terminal's statement.
+CREATE TABLE key_changes (
+    device    TEXT PRIMARY KEY,
+    kid       BLOB NOT NULL,
+    request   BLOB NOT NULL,
+    exp       INTEGER NOT NULL,
+    statement BLOB,
+    new_kid   BLOB,
+    begins    INTEGER,
+    ends      INTEGER,
+    used_at   INTEGER
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 4;

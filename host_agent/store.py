@@ -1,4 +1,5 @@
-"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables`.
+"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables` and
+`key_tables`.
 
 What `transaction` has committed survives a power cut. A full or failing disk shows as `StoreFull` or `StoreFault`, with
 nothing of the transaction done; whoever holds unacknowledged messages keeps them and tries again.
@@ -17,12 +18,13 @@ from typing import Any
 from host_agent.attestation import Evidence, Verdict
 from host_agent.errors import ConfigError, ShimingError
 from host_agent.history import Head
+from host_agent.key_tables import KeyTables
 from host_agent.log_tables import LogTables
 from host_agent.policy import SESSION_S, Chain, KnownOrder
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
-UPGRADES = {n: Path(__file__).with_name(f"schema_{n + 1}.sql") for n in (1, 2)}  # from which version, how
+UPGRADES = {n: Path(__file__).with_name(f"schema_{n + 1}.sql") for n in (1, 2, 3)}  # from which version, how
 
 REFUSAL_HEAD_BYTES = 8192
 REFUSALS_PER_HOUR = 256  # for each device: 2 MiB an hour at most
@@ -88,7 +90,7 @@ class Kept:
     backend_receipt: bytes | None
 
 
-class Store(LogTables):
+class Store(LogTables, KeyTables):
     def __init__(self, path: Path, max_bytes: int, min_free_bytes: int) -> None:
         self._path = path
         self._min_free_bytes = min_free_bytes

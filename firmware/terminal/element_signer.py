@@ -23,7 +23,7 @@ class ElementSigner:
 
     def __init__(self, element: "Element", slot: int, point: tuple[int, int]) -> None:
         self._element = element
-        self.slot = slot
+        self._slot = slot
         self.point = point
         self.kid = cose.key_id(point)
 
@@ -40,7 +40,7 @@ class ElementSigner:
         """Releases nothing that does not verify: a signature spoilt by a fault could give the key away."""
         for _ in range(ATTEMPTS):
             try:
-                signature = await self._element.sign(self.slot, digest)
+                signature = await self._element.sign(self._slot, digest)
             except OSError as error:
                 raise _fault(error) from None
             if p256.verify(self.point, digest, signature):

@@ -90,7 +90,7 @@ if TYPE_CHECKING:
         @property
         def element_slot(
             self,
-        ) -> int: ...  # of the first attestation key, the next one has the next slot; only with an element
+        ) -> int: ...  # of attestation keys, and the one after it; only with an element
         @property
         def watchdog(self) -> Watchdog: ...
         @property

@@ -104,7 +104,8 @@ def index_knows(index: bytes, mark: bytes) -> bool:
 
 
 def state(seq: int, sha256: bytes, kid: bytes, marks: list, ended: list) -> bytes:
-    """Head of the chain, and the key whose chain it is; (first seq, mask of receipted records) of files; fingerprints of orders that have ended."""
+    """Head of the chain, and whose it is; (first seq, mask of receipted records) of files; fingerprints of orders that
+    have ended."""
     parts = [bytes([STATE_KIND]), seq.to_bytes(8, "big"), sha256, kid, len(marks).to_bytes(2, "big")]
     for first, mask in marks:
         parts.append(first.to_bytes(8, "big") + mask.to_bytes(4, "big"))

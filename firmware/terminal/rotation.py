@@ -122,7 +122,9 @@ class Rotation:
         if self._signer.custody == IN_ELEMENT and element:
             from terminal import element_signer
 
-            slot = raw[0] if raw else 2 * self._hw.element_slot + 1 - self._signer.slot
+            first = self._hw.element_slot
+            current = _content(self._key_path)
+            slot = raw[0] if raw else 2 * first + 1 - (current[0] if current else first)
             if not raw:
                 await element.generate_key(slot)
                 keep(self._next_path, bytes([slot, 1]))  # as SLOT_FILE

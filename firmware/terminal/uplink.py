@@ -40,7 +40,8 @@ CHUNK_BYTES = 512
 
 
 class Uplink:
-    """`on_order(bytes)` gets every message on down/order, `on_key(bytes)` on down/key, and returns the answer; the panel says online, offline, stored, refused-by-agent."""
+    """`on_order(bytes)` gets what comes on down/order, `on_key(bytes)` on down/key, which gives the answer; the panel
+    says online, offline, stored, refused-by-agent."""
 
     def __init__(
         self,

@@ -209,7 +209,7 @@ def old(tmp_path: Path) -> CustodyBench:
 
 
 def test_store_of_version_1_is_brought_up_to_date_with_everything_in_it(old: CustodyBench):
-    assert old.store._value("PRAGMA user_version") == 3
+    assert old.store._value("PRAGMA user_version") == 4
     assert old.store.figures(0)["evidence"] == 3 and len(old.store.outbox(2**40, 10)) == 1
     assert old.books.counts()["registrations"] == 1 and old.books.counts()["refusals"] == {"card-expired": 1}
     old.close()

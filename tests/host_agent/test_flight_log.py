@@ -350,7 +350,7 @@ def test_store_of_version_2_gets_the_tables_and_keeps_what_is_in_it(pki: Path, t
         script = Path(__file__).parents[1] / "upgrade" / "agent-2.sql"
         connection.executescript(script.read_text(encoding="utf-8"))
     bench = LogBench(pki, tmp_path)
-    assert bench.store._value("PRAGMA user_version") == 3
+    assert bench.store._value("PRAGMA user_version") == 4
     assert bench.store.figures(0)["evidence"] == 3
     head = bench.store.history_head()
     assert head is not None and head.length == 2

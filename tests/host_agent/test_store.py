@@ -55,8 +55,8 @@ def test_second_agent_on_the_same_store_is_refused(books: Store, tmp_path: Path)
 
 def test_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "agent.db") as connection:
-        connection.execute("PRAGMA user_version = 4")
-    with pytest.raises(ConfigError, match=r"store\.path: .*version is 4"):
+        connection.execute("PRAGMA user_version = 5")
+    with pytest.raises(ConfigError, match=r"store\.path: .*version is 5"):
         Store(tmp_path / "agent.db", MIB, 0)
 
 

@@ -1,4 +1,4 @@
-"""A terminal's own half of a key rotation: only the agent's word counts, and a power cut leaves the old key or the new."""
+"""A terminal's half of a key rotation: only the agent's word counts, and a power cut leaves the old key or the new."""
 
 import asyncio
 import os
