@@ -2,8 +2,7 @@
 
 from host_agent import cbor
 
-REQUEST_PROFILE = "tag:shiming.example,2026:key-request#1"
-ACCEPTANCE_PROFILE = "tag:shiming.example,2026:key-acceptance#1"
+KEY_PROFILE = "tag:shiming.example,2026:key-order#1"
 EXP, NBF, IAT, UEID, PROFILE, SHA256, ENDS, REPLACES = 4, 5, 6, 256, 265, -70020, -70040, -70042
 
 
@@ -15,7 +14,7 @@ def build_request(ueid: bytes, kid: bytes, *, iat: int, exp: int, begins: int, e
             NBF: begins,
             IAT: iat,
             UEID: ueid,
-            PROFILE: REQUEST_PROFILE,
+            PROFILE: KEY_PROFILE,
             ENDS: ends,
             REPLACES: kid,
         }
@@ -24,4 +23,4 @@ def build_request(ueid: bytes, kid: bytes, *, iat: int, exp: int, begins: int, e
 
 def build_acceptance(ueid: bytes, sha256: bytes, iat: int) -> bytes:
     """The operator has taken over the key of the statement with this hash."""
-    return cbor.encode({IAT: iat, UEID: ueid, PROFILE: ACCEPTANCE_PROFILE, SHA256: sha256})
+    return cbor.encode({IAT: iat, UEID: ueid, PROFILE: KEY_PROFILE, SHA256: sha256})

@@ -57,6 +57,8 @@ async def run(hw: "Hardware") -> None:
         queue = Queue()
         queue.open()
         queue.identify(signer.kid)
+        if settings.content("/secret/attest.request")[:1] > b"\x00":
+            await _answer(hw, config, queue, signer, log)
         counter_beat = supervisor.beat_of("counter")
         face = _face_step(hw, panel, config, counter_beat)
     except TerminalError as error:
@@ -67,10 +69,10 @@ async def run(hw: "Hardware") -> None:
     log.identify(config.ueid, boot, signer)
     orders = Orders(config, queue, hw.clock)
 
-    async def take_key(message: bytes) -> "bytes | None":
-        from terminal.rotation import Rotation  # comes once in a year or so
+    def take_key(message: bytes) -> "bytes | None":
+        from terminal import rotation  # once in a year or so
 
-        return await Rotation(hw, config, queue, signer, log, orders).take(message)
+        return rotation.take(message, hw, config, queue, signer, log, orders)
 
     uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log, take_key)
     picture = _card_picture() if face else None
@@ -118,6 +120,14 @@ async def _signer(hw: "Hardware", config: settings.Config, secrets: settings.Sec
     from terminal import element_signer
 
     return await element_signer.of_terminal(hw.element, hw.element_slot)
+
+
+async def _answer(hw: "Hardware", config: settings.Config, queue: Queue, signer: "Signer", log: FlightLog) -> None:
+    """The agent has asked for a new key: there is no customer at a start, and all of the heap."""
+    from terminal import next_key
+
+    if await next_key.answer(hw, config, queue, signer, log):
+        hw.reset()
 
 
 def _flight_log(hw: "Hardware", boot: Boot) -> FlightLog:

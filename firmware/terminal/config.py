@@ -124,6 +124,17 @@ def keep(path: str, content: bytes) -> None:
     os.rename(path + ".new", path)
 
 
+def content(path: str) -> bytes:
+    """b"" where there is no such file. Raises OSError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        if error.errno != 2:
+            raise
+        return b""
+
+
 def _item(raw: dict, dotted: str) -> object:
     value: object = raw
     for key in dotted.split("."):

@@ -15,7 +15,7 @@ from terminal.ticks import ticks_add, ticks_diff, ticks_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any
 
     from tls import SSLContext
@@ -53,7 +53,7 @@ class Uplink:
         on_order: "Callable[[bytes], None]",
         beat: "Beat",
         log: "FlightLog | None" = None,
-        on_key: "Callable[[bytes], Awaitable[bytes | None]] | None" = None,
+        on_key: "Callable[[bytes], bytes | None] | None" = None,
     ) -> None:
         self._hw = hw
         self._panel = panel
@@ -192,7 +192,7 @@ class Uplink:
         elif message.topic == self._base + "/down/rcpt":
             self._take_receipt(message.payload)
         elif message.topic == self._base + "/down/key" and self._on_key:
-            statement = await self._on_key(message.payload)
+            statement = self._on_key(message.payload)
             if statement:
                 await self._write(mqtt.publish(self._base + "/up/key", statement, self._next_id()))
         else:
