@@ -69,17 +69,17 @@ def take(
         if int.from_bytes(kept[:8], "big") <= now and not len(queue) and orders.is_idle():
             # Nothing here waits for anything: a record signed meanwhile would have no place in the new key's chain.
             log.note(KEY, "key-" + hexlify(kept[24:32]).decode())
-            os.rename(
-                folder + "/attest.next",
-                folder + ("/attest.slot" if signer.custody == IN_ELEMENT else "/attest.key"),
-            )
             path = folder + "/attest.statement"
             try:
+                os.rename(
+                    folder + "/attest.next",
+                    folder + ("/attest.slot" if signer.custody == IN_ELEMENT else "/attest.key"),
+                )
                 for _ in range(32):  # littlefs erases both blocks of the folder meanwhile, where the old key was
                     keep(path, hw.random(128))
                 os.remove(path)
             finally:
-                hw.reset()
+                hw.reset()  # also after an error: which key is on flash, the start finds out
     except (CborError, CoseError, KeyError, ValueError, TypeError):
         print("rotation:", code)
     except (OSError, MemoryError, QueueError) as error:

@@ -3,21 +3,20 @@
 import asyncio
 import json
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as paho
 from cryptography.hazmat.primitives.asymmetric import ec
 from drivers.atecc608_config import ATTESTATION, ATTESTATION_NEXT
 from typer.testing import CliRunner
 
 from host_agent import cbor, envelope, keys
-from host_agent.attestation import IAT, PREV, SEQ
-from host_agent.link import client_context
+from host_agent.attestation import CLOCK, CTI, EVIDENCE_TYP, IAT, PREV, SEQ, ClockSource
+from host_agent.policy import SKEW_S
 from host_agent.registry import Registry
 from tests.emulated.test_element_terminal import TERMINAL, chip_with_key
+from tests.host_agent.rig import Rig
 from tools.cli import app
 from tools.demo.plant import Plant
 from tools.demo.run import play
@@ -26,8 +25,6 @@ from tools.demo.view import Unseen
 from tools.emulator.secure_element import Chip
 
 DEADLINE_S = 300
-OVERLAP_S = 45
-DAY_S = 86_400
 
 
 def command(folder: Path, *arguments: str) -> dict[str, Any]:
@@ -42,7 +39,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.2)
 
 
-async def rotate(folder: Path, overlap_s: int) -> None:
+async def rotate(folder: Path) -> None:
     """As an officer does it."""
 
     async def officer(*arguments: str) -> dict[str, Any]:
@@ -51,7 +48,7 @@ async def rotate(folder: Path, overlap_s: int) -> None:
     async def has_come(stage: str) -> bool:
         return (await officer("key", TERMINAL))["state"] == stage
 
-    await officer("request-key", TERMINAL, "--overlap-days", str(overlap_s / DAY_S))
+    await officer("request-key", TERMINAL, "--overlap-days", "1")
     await until(lambda: has_come("stated"))
     await officer("rotate", TERMINAL, "--reason", "yearly", "--by", "li")
     await until(lambda: has_come("used"))
@@ -62,12 +59,12 @@ async def customers_come(plant: Plant, seed: int) -> None:
     assert (account.surprises, account.lost) == ((), 0)
 
 
-async def story(folder: Path, elements: Mapping[str, Chip] | None, heap: str, overlap_s: int) -> None:
+async def story(folder: Path, elements: Mapping[str, Chip] | None, heap: str) -> None:
     async with Plant(folder, 1, elements=elements, heap=heap) as plant:
         await customers_come(plant, 21)
-        await rotate(folder, overlap_s)
+        await rotate(folder)
         await customers_come(plant, 22)
-        assert plant.terminals[0].board.boots == ["power-on", "hard"], "one restart, to change over"
+        assert plant.terminals[0].board.boots == ["power-on", "hard", "hard", "hard"], "to make a key, and to change"
         report = await asyncio.to_thread(command, folder, "audit", "chain", TERMINAL)
         assert report["is_whole"]
         assert [(key["first"], key["last"], key["tokens"]) for key in report["keys"]] == [(1, 1, 1), (1, 1, 1)]
@@ -90,10 +87,10 @@ async def old_key_is_worth_nothing(plant: Plant) -> None:
     scalar = (plant.pki / "devices" / TERMINAL / "attest.key").read_bytes()
     old_key = ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1())
     assert keys.kid_of(old_key.public_key()) == device.keys[0].kid
-    await asyncio.sleep(max(0, device.keys[0].valid_to + 1 - time.time()))
     claims = cbor.decode(envelope.parse(last).payload)
-    claims |= {IAT: int(time.time()), SEQ: 2, PREV: envelope.parse(last).sha256, 7: bytes(16)}
-    token = envelope.sign(cbor.encode(claims), device.keys[0].kid, old_key, typ="application/eat+cwt")
+    claims |= {IAT: device.keys[0].valid_to + SKEW_S + 1, CTI: bytes(16), SEQ: 2, PREV: envelope.parse(last).sha256}
+    claims[CLOCK] = [False, ClockSource.AUTHENTICATED, 30]
+    token = envelope.sign(cbor.encode(claims), device.keys[0].kid, old_key, EVIDENCE_TYP)
     await asyncio.to_thread(publish, plant, token)
 
     async def is_refused() -> bool:
@@ -104,20 +101,13 @@ async def old_key_is_worth_nothing(plant: Plant) -> None:
 
 
 def publish(plant: Plant, token: bytes) -> None:
-    folder = plant.pki / "devices" / TERMINAL
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=TERMINAL)
-    client.tls_set_context(
-        client_context(plant.pki / "ca.cert.pem", folder / "tls.cert.pem", folder / "tls.key.pem", "mqtt")
-    )
-    client.connect("localhost", plant.broker_port)
-    client.loop_start()
-    client.publish(f"rnr/v1/demo/{TERMINAL}/up/evi", token, qos=1).wait_for_publish(20)
-    client.disconnect()
-    client.loop_stop()
+    rig = Rig(plant.pki, plant.folder)
+    rig.client(TERMINAL, plant.broker_port).connect().publish(f"rnr/v1/demo/{TERMINAL}/up/evi", token)
+    rig.close()
 
 
 def test_customers_with_both_keys_are_registered_and_the_old_key_ends(tmp_path: Path) -> None:
-    asyncio.run(asyncio.wait_for(story(tmp_path, None, "192K", OVERLAP_S), DEADLINE_S))
+    asyncio.run(asyncio.wait_for(story(tmp_path, None, "192K"), DEADLINE_S))
     old_key = (tmp_path / "pki" / "devices" / TERMINAL / "attest.key").read_bytes()
     assert old_key not in (tmp_path / f"{TERMINAL}.img").read_bytes(), "it has been overwritten"
 
@@ -125,7 +115,7 @@ def test_customers_with_both_keys_are_registered_and_the_old_key_ends(tmp_path: 
 def test_secure_element_makes_the_next_key_in_its_other_slot(tmp_path: Path) -> None:
     chip = chip_with_key()
     first = chip.memory.public_key(ATTESTATION)
-    asyncio.run(asyncio.wait_for(story(tmp_path, {TERMINAL: chip}, "2M", DAY_S), DEADLINE_S))
+    asyncio.run(asyncio.wait_for(story(tmp_path, {TERMINAL: chip}, "2M"), DEADLINE_S))
     assert chip.complaints == []
     new = Registry.load(tmp_path / "pki" / "registry.json").devices[TERMINAL].keys[1]
     assert keys.kid_of(chip.memory.public_key(ATTESTATION_NEXT)) == new.kid
