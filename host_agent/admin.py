@@ -106,7 +106,7 @@ class Admin:
     async def _post_key(self, request: web.Request) -> web.Response:
         delay_s, overlap_s = _read_key_request(await _read_json(request))
         asked = await asyncio.to_thread(self._key_changes.ask, request.match_info["device"], delay_s, overlap_s)
-        self._key_changes.wake()
+        self._key_changes.wake(request.match_info["device"])
         log.warning("new key asked for", extra={"device": request.match_info["device"]})
         return web.json_response(_shown_key(*asked), status=201)
 

@@ -168,7 +168,7 @@ class Agent:
         self._forwarder.renew()
         for device_id in self._online:
             self._orders.wake(device_id)
-        self._key_changes.wake()
+            self._key_changes.wake(device_id)
 
     def _note_state(self, device_id: str, is_online: bool) -> None:
         if self._registry.device(device_id) is None:
@@ -176,7 +176,7 @@ class Agent:
         if is_online:
             self._online |= {device_id}
             self._orders.wake(device_id)
-            self._key_changes.wake()
+            self._key_changes.wake(device_id)
         else:
             self._online -= {device_id}
 

@@ -41,6 +41,7 @@ class KeyChanges:
         self._registry = registry
         self._signer = signer
         self._publish = publish
+        self._due: set[str] = set()
         self._woken = asyncio.Event()
 
     def ask(self, device_id: str, delay_s: int, overlap_s: int) -> tuple[KeyChange, Stage]:
@@ -69,22 +70,33 @@ class KeyChanges:
             raise OrderRefused("rotation-unasked", f"{device.id} was not asked for a new key")
         return change, stage_of(change, device, int(time.time()))
 
-    def wake(self) -> None:
-        """A terminal came online, a key was asked for, or the registry has changed. From the event loop's thread."""
+    def wake(self, device_id: str) -> None:
+        """The terminal came online, is asked for a key, or may have changed. From the event loop's thread."""
+        self._due.add(device_id)
         self._woken.set()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_round = loop.time()
         while True:
+            devices, self._due = self._due, set()
             self._woken.clear()
             try:
-                await asyncio.to_thread(self._send)
+                if loop.time() >= next_round:
+                    next_round = loop.time() + RESEND_S
+                    await asyncio.to_thread(self._send, self._store.key_changes)
+                else:
+                    await asyncio.to_thread(self._send, lambda: self._changes_of(devices))
             except StoreFault as fault:
                 log.error("key requests cannot be sent: %s", fault, extra={"code": fault.code})
             try:
-                async with asyncio.timeout(RESEND_S):
+                async with asyncio.timeout_at(next_round):
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+    def _changes_of(self, devices: set[str]) -> list[KeyChange]:
+        return [change for device_id in devices for change in self._store.key_changes(device_id)]
 
     def _device(self, device_id: str) -> Device:
         device = self._registry.device(device_id)
@@ -97,9 +109,9 @@ class KeyChanges:
         stage = stage_of(change, device, now - LAPSED_S)
         return stage in (Stage.STATED, Stage.ACCEPTED)
 
-    def _send(self) -> None:
+    def _send(self, find: Callable[[], list[KeyChange]]) -> None:
         now = int(time.time())
-        for change in self._store.key_changes():
+        for change in find():
             device = self._registry.device(change.device)
             if device is None or state_code(device.status) is not None:
                 continue
