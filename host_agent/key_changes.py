@@ -84,9 +84,9 @@ class KeyChanges:
             try:
                 if loop.time() >= next_round:
                     next_round = loop.time() + RESEND_S
-                    await asyncio.to_thread(self._send, self._store.key_changes)
+                    await asyncio.to_thread(self._send_all)
                 else:
-                    await asyncio.to_thread(self._send, lambda: self._changes_of(devices))
+                    await asyncio.to_thread(self._send_some, devices)
             except StoreFault as fault:
                 log.error("key requests cannot be sent: %s", fault, extra={"code": fault.code})
             try:
@@ -95,8 +95,12 @@ class KeyChanges:
             except TimeoutError:
                 continue
 
-    def _changes_of(self, devices: set[str]) -> list[KeyChange]:
-        return [change for device_id in devices for change in self._store.key_changes(device_id)]
+    def _send_all(self) -> None:
+        self._send(self._store.key_changes())
+
+    def _send_some(self, devices: set[str]) -> None:
+        for device_id in devices:
+            self._send(self._store.key_changes(device_id))
 
     def _device(self, device_id: str) -> Device:
         device = self._registry.device(device_id)
@@ -109,9 +113,9 @@ class KeyChanges:
         stage = stage_of(change, device, now - LAPSED_S)
         return stage in (Stage.STATED, Stage.ACCEPTED)
 
-    def _send(self, find: Callable[[], list[KeyChange]]) -> None:
+    def _send(self, changes: list[KeyChange]) -> None:
         now = int(time.time())
-        for change in find():
+        for change in changes:
             device = self._registry.device(change.device)
             if device is None or state_code(device.status) is not None:
                 continue

@@ -48,7 +48,7 @@ class Bench(CustodyBench):
     def round(self) -> list[dict[int, object]]:
         """What goes out now, as claims that the agent has signed."""
         self.sent.clear()
-        self.changes._send(self.store.key_changes)
+        self.changes._send_all()
         assert all(topic == f"rnr/v1/demo/{DEVICE}/down/key" for topic, _ in self.sent)
         for _, message in self.sent:
             envelope.verify(envelope.parse(message), self.registry.agent.public_key)
