@@ -270,7 +270,8 @@ class Queue:
         self._oldest = (0, 0)
         self._unsaved = 0
         state = self._read_state()
-        self._ended, self._kid = state.ended, state.kid
+        self._ended = state.ended
+        self._kid = state.kid
         self.next_seq, self.head = state.seq + 1, state.sha256
         try:
             names = os.listdir(self._folder)
