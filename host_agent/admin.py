@@ -16,6 +16,8 @@ from aiohttp import web
 
 from host_agent.config import OrdersConfig
 from host_agent.errors import ConfigError, ShimingError
+from host_agent.key_changes import KeyChanges, Stage
+from host_agent.key_tables import KeyChange
 from host_agent.orders import OrderRefused, Orders
 from host_agent.reserve import Reserve, Wanted
 from host_agent.store import OrderRow, Store, StoreFault
@@ -30,8 +32,10 @@ STATUS_OF_CODE = {
     "device-unknown": 404,
     "order-unknown": 404,
     "alarm-unknown": 404,
+    "rotation-unasked": 404,
     "order-conflict": 409,
     "reserve-full": 409,
+    "rotation-pending": 409,
     "not-authorised": 401,
     "store-full": 503,
     "store-fault": 503,
@@ -45,6 +49,7 @@ class Admin:
         self,
         orders: Orders,
         reserve: Reserve,
+        key_changes: KeyChanges,
         store: Store,
         status: Callable[[], dict[str, Any]],
         take_off: Callable[[str, str], int],
@@ -52,6 +57,7 @@ class Admin:
     ) -> None:
         self._orders = orders
         self._reserve = reserve
+        self._key_changes = key_changes
         self._store = store
         self._status = status
         self._take_off = take_off
@@ -65,6 +71,8 @@ class Admin:
         app.router.add_post("/v1/orders", self._post_order)
         app.router.add_get("/v1/orders/{order_id}", self._get_order)
         app.router.add_post("/v1/reserves", self._post_reserve)
+        app.router.add_post("/v1/devices/{device}/key", self._post_key)
+        app.router.add_get("/v1/devices/{device}/key", self._get_key)
         app.router.add_get("/v1/status", self._get_status)
         app.router.add_delete("/v1/alarms/{device}/{code}", self._delete_alarms)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
@@ -110,6 +118,17 @@ class Admin:
         if row is None:
             raise OrderRefused("order-unknown", "there is no such order")
         return web.json_response(_shown(row))
+
+    async def _post_key(self, request: web.Request) -> web.Response:
+        delay_s, overlap_s = _read_key_request(await _read_json(request))
+        asked = await asyncio.to_thread(self._key_changes.ask, request.match_info["device"], delay_s, overlap_s)
+        self._key_changes.wake(request.match_info["device"])
+        log.warning("new key asked for", extra={"device": request.match_info["device"]})
+        return web.json_response(_shown_key(*asked), status=201)
+
+    async def _get_key(self, request: web.Request) -> web.Response:
+        found = await asyncio.to_thread(self._key_changes.look, request.match_info["device"])
+        return web.json_response(_shown_key(*found))
 
     async def _get_status(self, _request: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(self._status))
@@ -182,6 +201,25 @@ def _read_wanted(order: Any) -> Wanted:
         case {"order_id": str() as order_id, "msisdn": str() as msisdn} if len(order) == 2:
             return Wanted(order_id, msisdn)
     raise OrderRefused("request-malformed", "each order has order_id and msisdn, both text, and nothing else")
+
+
+def _read_key_request(body: dict[str, Any]) -> tuple[int, int]:
+    values = (body.get("delay_s"), body.get("overlap_s"))
+    if set(body) != {"delay_s", "overlap_s"} or any(type(value) is not int for value in values):
+        raise OrderRefused("request-malformed", "delay_s and overlap_s must be integers, and nothing else is allowed")
+    return body["delay_s"], body["overlap_s"]
+
+
+def _shown_key(change: KeyChange, stage: Stage) -> dict[str, Any]:
+    return {
+        "device": change.device,
+        "state": str(stage),
+        "kid": change.kid.hex(),
+        "new_kid": change.new_kid.hex() if change.new_kid is not None else None,
+        "from": change.begins,
+        "to": change.ends,
+        "statement": change.statement.hex() if change.statement is not None else None,
+    }
 
 
 def _shown(row: OrderRow) -> dict[str, Any]:

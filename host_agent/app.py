@@ -25,6 +25,7 @@ from host_agent.errors import ConfigError, ShimingError, TestAuthorityRefused
 from host_agent.forwarder import Forwarder
 from host_agent.ingest import Outcome, Signer
 from host_agent.intake import Intake
+from host_agent.key_changes import KeyChanges
 from host_agent.orders import Orders
 from host_agent.registry import Registry
 from host_agent.reserve import Reserve
@@ -138,13 +139,17 @@ class Agent:
         self._orders = Orders(self._store, self._registry, self._signer, config.orders.nonce_life_s, self._link.publish)
         reserve = Reserve(self._store, self._registry, self._signer, config.reserve.orders_max, config.reserve.life_s)
         epochs = Epochs(self._store, self._registry, self._signer, self._link, config.reserve.epoch_s)
-        self._admin = Admin(self._orders, reserve, self._store, self._status, self._take_off, config.orders)
+        self._key_changes = KeyChanges(self._store, self._registry, self._signer, self._link.publish)
+        self._admin = Admin(
+            self._orders, reserve, self._key_changes, self._store, self._status, self._take_off, config.orders
+        )
         self._link.start()
         stack.push_async_callback(asyncio.to_thread, self._link.stop)
         self._intake.start()
         stack.push_async_callback(asyncio.to_thread, self._intake.stop)
         parts = (
             ("orders", self._orders.run()),
+            ("keys", self._key_changes.run()),
             ("epochs", epochs.run()),
             ("forwarder", self._forwarder.run()),
             ("watch", self._watch.run()),
@@ -185,6 +190,7 @@ class Agent:
         self._forwarder.renew()
         for device_id in self._online:
             self._orders.wake(device_id)
+            self._key_changes.wake(device_id)
 
     def _note_state(self, device_id: str, is_online: bool, is_remembered: bool) -> None:
         if self._registry.device(device_id) is None:
@@ -192,6 +198,7 @@ class Agent:
         if is_online:
             self._online |= {device_id}
             self._orders.wake(device_id)
+            self._key_changes.wake(device_id)
             if not is_remembered:
                 self._deliveries.came_online(device_id, self._loop.time())
         else:

@@ -18,7 +18,7 @@ from host_agent import config as settings
 from host_agent.app import Agent, log_to_stderr
 from host_agent.broker import run_alone
 from host_agent.device_cli import Desk
-from host_agent.errors import ConfigError, ShimingError
+from host_agent.errors import ConfigError, ShimingError, TokenRefused
 from host_agent.registry import Key, Registry
 from host_agent.watch import POLL_S, Watch
 
@@ -31,10 +31,12 @@ def _desk(config: Path) -> Desk:
         loaded.agent.registry,
         loaded.sign.key,
         lambda registry: (registry.agent.id, Key(registry.agent.kid, registry.agent.public_key)),
+        lambda device: _statement(loaded.orders, device),
     )
 
 
-app.add_typer(device_cli.build(_desk, "agent"), name="device")
+device_app = device_cli.build(_desk, "agent")
+app.add_typer(device_app, name="device")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's settings, agent.toml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
@@ -42,6 +44,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer as one JSON obj
 ORDER_ENDS = ("accepted", "refused", "expired")
 ORDER_POLL_S = 0.5
 REQUEST_TIMEOUT_S = 10
+DAY_S = 86_400
 
 
 class BrokerKind(StrEnum):
@@ -185,6 +188,39 @@ def broker_config(
         if directory is not None:
             (directory / name).write_text(content, encoding="utf-8")
         typer.echo(str(directory / name) if directory is not None else f"# --- {name}\n{content}")
+
+
+@device_app.command(
+    "request-key", epilog="Example: shiming agent device request-key t-0001 --config agent.toml --overlap-days 7"
+)
+def request_key(
+    device: device_cli.DeviceArgument,
+    config: ConfigOption,
+    overlap_days: Annotated[float, typer.Option(min=0, max=31, help="How long both keys are valid together.")] = 7,
+    delay_days: Annotated[float, typer.Option(min=0, help="From when on; at once if not given.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a terminal for a new attestation key. It is not in force before `rotate`."""
+    body = {"delay_s": round(delay_days * DAY_S), "overlap_s": round(overlap_days * DAY_S)}
+    _tell(_ask(settings.load(config).orders, "POST", _key_path(device), body), as_json)
+
+
+@device_app.command("key", epilog="Example: shiming agent device key t-0001 --config agent.toml")
+def show_key(device: device_cli.DeviceArgument, config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Show how far the change of a terminal's key has come: asked, stated, accepted, used; expired, lapsed."""
+    _tell(_ask(settings.load(config).orders, "GET", _key_path(device)), as_json)
+
+
+def _key_path(device: str) -> str:
+    return f"/v1/devices/{quote(device, safe='')}/key"
+
+
+def _statement(orders: settings.OrdersConfig, device: str) -> bytes:
+    """That of the key that the terminal wants next, from the running agent."""
+    statement = _ask(orders, "GET", _key_path(device))["statement"]
+    if statement is None:
+        raise TokenRefused("rotation-unasked", f"{device} has not answered yet")
+    return bytes.fromhex(statement)
 
 
 def _announce(ready: dict[str, Any], as_json: bool) -> None:

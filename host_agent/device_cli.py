@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from host_agent import envelope, history, keys
+from host_agent import envelope, history, keys, rotation
 from host_agent.errors import ConfigError, TokenRefused
 from host_agent.history import Change, Status
 from host_agent.registry import HISTORY_NAME, Device, Key, Registry, changed
@@ -33,6 +34,7 @@ class Desk:
     registry: Path
     sign_key: Path
     party: Callable[[Registry], tuple[str, Key]]
+    statement: Callable[[str], bytes] | None = None  # that a terminal has sent; only the agent has some
 
     def change(self, device: str, make: Callable[[Device], Change]) -> Change:
         registry = Registry.load(self.registry)
@@ -112,23 +114,30 @@ def build(load: Callable[[Path], Desk], party: str) -> typer.Typer:
     add_state("revoke", Status.REVOKED, "Shut a terminal out for good: lost, stolen or tampered with.")
     add_state("retire", Status.RETIRED, "Take a terminal out of service for good.")
 
-    @app.command(
-        epilog=f'Example: {program} rotate t-0001 {config_example} --statement t-0001.rotation --reason "yearly"'
-    )
+    @app.command(epilog=f'Example: {program} rotate t-0001 {config_example} --reason "yearly"')
     def rotate(
         device: DeviceArgument,
         config: Annotated[Path, config_option],
-        statement: Annotated[Path, typer.Option(help="The statement of the new key, signed by the old one.")],
         reason: ReasonOption,
+        statement: Annotated[
+            Path | None, typer.Option(help="File with the statement; the one that the terminal has sent if not given.")
+        ] = None,
         by: ByOption = None,
         as_json: JsonOption = False,
     ) -> None:
         """Take over a terminal's new attestation key."""
-        content = statement.read_bytes()
+        desk = load(config)
+        content = _content(desk, device, statement)
         if len(content) > STATEMENT_MAX_BYTES:
             raise TokenRefused("token-oversized")
         now, who = int(time.time()), by or getpass.getuser()
-        change = load(config).change(device, lambda found: Change(now, found.id, None, content, who, reason))
+
+        def make(found: Device) -> Change:
+            if rotation.read(content, lambda kid: _public(found, kid)).old_ends <= now:
+                raise TokenRefused("rotation-lapsed")
+            return Change(now, found.id, None, content, who, reason)
+
+        change = desk.change(device, make)
         _tell({"device": change.device} | _told(change), as_json)
 
     return app
@@ -139,6 +148,19 @@ def _device(registry: Registry, device_id: str) -> Device:
     if device is None:
         raise TokenRefused("device-unknown")
     return device
+
+
+def _content(desk: Desk, device: str, statement: Path | None) -> bytes:
+    if statement is not None:
+        return statement.read_bytes()
+    if desk.statement is None:
+        raise typer.BadParameter("is needed: only the agent has what a terminal sends", param_hint="--statement")
+    return desk.statement(device)
+
+
+def _public(device: Device, kid: bytes) -> ec.EllipticCurvePublicKey | None:
+    key = device.key(kid)
+    return key.public_key if key is not None else None
 
 
 def _shown(device: Device) -> dict[str, Any]:

@@ -30,6 +30,7 @@ EVENTS = {
     10: "not written",
     11: "refused by the agent",
     12: "sheet kept",
+    13: "attestation key",
 }
 RESENT = (4, "evidence-resent")
 SHEET_KEPT = 12

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from host_agent import attestation, envelope, flight_log
+from host_agent import attestation, envelope, flight_log, rotation
 from host_agent.attestation import ANSWERS_MAX, Answer, Evidence, Receipt, Verdict
 from host_agent.envelope import Envelope
 from host_agent.errors import TokenRefused
 from host_agent.flight_log import SHEET_KEPT, Statement
+from host_agent.key_tables import KeyChange
 from host_agent.log_tables import Alarm
 from host_agent.policy import (
     ANY_FIRMWARE,
@@ -27,9 +28,10 @@ from host_agent.policy import (
     decide,
 )
 from host_agent.registry import Device, DeviceKey, Registry, Status, state_code
+from host_agent.rotation import Rotation
 from host_agent.store import Store
 
-UP_TOPIC = re.compile(r"rnr/v1/[^/]+/[^/]+/up/(evi|log)")
+UP_TOPIC = re.compile(r"rnr/v1/[^/]+/[^/]+/up/(evi|log|key)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Signed:
     envelope: Envelope
     device: Device
     key: DeviceKey
-    claims: Evidence | Statement
+    claims: Evidence | Statement | Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def examine(topic: str, payload: bytes, registry: Registry) -> Examined:
         place = UP_TOPIC.fullmatch(topic)
         if place is None:
             raise TokenRefused("topic-invalid")
-        content = _verify(payload, registry, is_log=place[1] == "log")
+        content = _verify(payload, registry, place[1])
     except TokenRefused as refused:
         content = refused.code
     return Examined(payload, hashlib.sha256(payload).digest(), publisher, content)
@@ -96,16 +98,22 @@ def _publisher(topic: str, registry: Registry) -> Device | None:
     return None
 
 
-def _verify(payload: bytes, registry: Registry, *, is_log: bool) -> Signed:
+def _verify(payload: bytes, registry: Registry, place: str) -> Signed:
     sealed = envelope.parse(payload)
     device = registry.device_by_kid(sealed.kid)
     key = device.key(sealed.kid) if device is not None else None
     if device is None or key is None:
         raise TokenRefused("key-unknown")
     envelope.verify(sealed, key.public_key)
-    if sealed.typ != (None if is_log else attestation.EVIDENCE_TYP):
+    if sealed.typ != (attestation.EVIDENCE_TYP if place == "evi" else None):
         raise TokenRefused("profile-unknown")
-    claims = flight_log.parse(sealed.payload) if is_log else attestation.parse_evidence(sealed.payload)
+    match place:
+        case "log":
+            claims = flight_log.parse(sealed.payload)
+        case "key":
+            claims = rotation.read(payload, lambda _kid: key.public_key)
+        case _:
+            claims = attestation.parse_evidence(sealed.payload)
     return Signed(sealed, device, key, claims)
 
 
@@ -125,6 +133,8 @@ def settle(
     sealed, device, evidence = examined.content.envelope, examined.content.device, examined.content.claims
     if isinstance(evidence, Statement):
         return _settle_log(store, examined, examined.content, evidence, now)
+    if isinstance(evidence, Rotation):
+        return _settle_key(store, examined, device, evidence, now)
     payload_sha256, kid = sealed.payload_sha256, sealed.kid
     publisher = examined.publisher.id if examined.publisher is not None else None
     if publisher == device.id and store.is_duplicate(examined.sha256, payload_sha256):
@@ -157,6 +167,7 @@ def settle(
         code=decision.code,
         received_at=now,
     )
+    _note_use(store, examined.content, now)
     if decision.ended_order is not None:
         store.answer_order(decision.ended_order, evidence.cti, decision.code or evidence.results.reason)
         store.keep_sheet_of(decision.ended_order, now)
@@ -172,6 +183,7 @@ def _settle_log(store: Store, examined: Examined, signed: Signed, statement: Sta
     alarms = store.take_log(device.id, examined.sha256, examined.payload, statement, now)
     if alarms is None:
         return Outcome(examined.sha256, b"", device, Verdict.DUPLICATE, resent=0)
+    _note_use(store, signed, now)
     resent = sum(entry.is_resent_evidence for entry in statement.entries)
     kept = [entry.numbers[0] for entry in statement.entries if entry.kind == SHEET_KEPT and entry.numbers]
     for number in kept:
@@ -179,6 +191,36 @@ def _settle_log(store: Store, examined: Examined, signed: Signed, statement: Sta
     return Outcome(
         examined.sha256, b"", device, Verdict.STORED, alarms=alarms, resent=resent, has_kept_sheet=bool(kept)
     )
+
+
+def _settle_key(store: Store, examined: Examined, device: Device, statement: Rotation, now: int) -> Outcome:
+    """Kept for the operator, who decides: a stolen key could sign this, too."""
+    change = store.key_change(device.id)
+    if code := _key_code(examined.publisher, device, statement, change, now):
+        return _refuse(store, examined, code, b"", now)
+    assert change is not None
+    if change.statement == examined.payload:
+        return Outcome(examined.sha256, b"", device, Verdict.DUPLICATE)
+    store.keep_statement(device.id, examined.payload, statement.kid, statement.valid_from, statement.old_ends)
+    return Outcome(examined.sha256, b"", device, Verdict.STORED)
+
+
+def _key_code(
+    publisher: Device | None, device: Device, statement: Rotation, change: KeyChange | None, now: int
+) -> str | None:
+    if publisher is None or publisher.id != device.id or statement.ueid != device.ueid:
+        return "device-mismatch"
+    if code := state_code(device.status):
+        return code
+    if change is None or change.kid != statement.old_kid or device.kid != statement.old_kid:
+        return "rotation-unasked"
+    return "rotation-lapsed" if statement.old_ends <= now else None
+
+
+def _note_use(store: Store, signed: Signed, now: int) -> None:
+    """A terminal has changed over to its next key."""
+    if len(signed.device.keys) > 1 and signed.key.kid == signed.device.kid:
+        store.note_use(signed.key.kid, now)
 
 
 def _log_code(publisher: Device | None, signed: Signed, statement: Statement, now: int) -> str | None:

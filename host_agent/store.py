@@ -1,5 +1,5 @@
-"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables`
-and `reserve_tables`.
+"""The agent's store: SQLite in WAL mode with synchronous=FULL. The only module that knows SQL, with `log_tables`,
+`reserve_tables` and `key_tables`.
 
 What `transaction` has committed survives a power cut. A full or failing disk shows as `StoreFull` or `StoreFault`, with
 nothing of the transaction done; whoever holds unacknowledged messages keeps them and tries again.
@@ -19,6 +19,7 @@ from host_agent.alarms import Happened
 from host_agent.attestation import Evidence, Verdict
 from host_agent.errors import ConfigError, ShimingError
 from host_agent.history import Head
+from host_agent.key_tables import KeyTables
 from host_agent.log_tables import LogTables
 from host_agent.policy import SESSION_S, Chain, KnownOrder
 from host_agent.reserve_tables import ReserveTables
@@ -91,7 +92,7 @@ class Kept:
     backend_receipt: bytes | None
 
 
-class Store(LogTables, ReserveTables):
+class Store(LogTables, ReserveTables, KeyTables):
     def __init__(self, path: Path, max_bytes: int, min_free_bytes: int) -> None:
         self._path = path
         self._min_free_bytes = min_free_bytes

@@ -57,6 +57,9 @@ async def run(hw: "Hardware") -> None:
                 p256_known.remember(point)
         queue = Queue()
         queue.open()
+        queue.identify(signer.kid)
+        if settings.content("/secret/attest.request")[:1] > b"\x00":
+            await _answer(hw, config, queue, signer, log)
         counter_beat = supervisor.beat_of("counter")
         face = _face_step(hw, panel, config, counter_beat)
     except TerminalError as error:
@@ -68,7 +71,14 @@ async def run(hw: "Hardware") -> None:
     reserve = Reserve(config, queue, hw.clock, log)
     reserve.open()
     orders = Orders(config, queue, hw.clock, reserve)
-    uplink = Uplink(hw, panel, config, queue, context, orders.take, supervisor.beat_of("uplink"), log, reserve)
+
+    def take_key(message: bytes) -> "bytes | None":
+        from terminal import rotation  # once in a year or so
+
+        return rotation.take(message, hw, config, queue, signer, log, orders)
+
+    beat = supervisor.beat_of("uplink")
+    uplink = Uplink(hw, panel, config, queue, context, orders.take, beat, log, reserve, take_key)
     picture = _card_picture() if face else None
     station = Station(hw, counter_beat, picture.feed if picture else None)
     session = Session(hw, panel, config, boot, station, queue, signer, uplink, reserve, face, picture)
@@ -120,9 +130,17 @@ async def _signer(hw: "Hardware", config: settings.Config, secrets: settings.Sec
         return SoftwareSigner.from_bytes(secrets.attest_key, hw.random)
     if hw.element is None:
         raise ConfigInvalid("custody: this board has no secure element")
-    from terminal.element_signer import ElementSigner
+    from terminal import element_signer
 
-    return await ElementSigner.open(hw.element, hw.element_slot)
+    return await element_signer.of_terminal(hw.element, hw.element_slot)
+
+
+async def _answer(hw: "Hardware", config: settings.Config, queue: Queue, signer: "Signer", log: FlightLog) -> None:
+    """The agent has asked for a new key: there is no customer at a start, and all of the heap."""
+    from terminal import next_key
+
+    if await next_key.answer(hw, config, queue, signer, log):
+        hw.reset()
 
 
 def _flight_log(hw: "Hardware", boot: Boot) -> FlightLog:

@@ -6,6 +6,7 @@ attestation key. A wrong setting stops the start with its name, before a custome
 
 import hashlib
 import json
+import os
 from binascii import hexlify, unhexlify
 from collections import namedtuple
 
@@ -114,6 +115,24 @@ def load_secrets(custody: str) -> Secrets:
         if not found[-1]:
             raise ConfigInvalid(path + " is empty")
     return Secrets(*found)
+
+
+def keep(path: str, content: bytes) -> None:
+    """Written new, then renamed: a power cut leaves the old file or the new one. Raises OSError."""
+    with open(path + ".new", "wb") as file:
+        file.write(content)
+    os.rename(path + ".new", path)
+
+
+def content(path: str) -> bytes:
+    """b"" where there is no such file. Raises OSError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        if error.errno != 2:
+            raise
+        return b""
 
 
 def _item(raw: dict, dotted: str) -> object:

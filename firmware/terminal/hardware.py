@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
         async def public_key(self, slot: int) -> bytes: ...  # x and y
         async def sign(self, slot: int, digest: bytes) -> bytes: ...  # r and s
+        async def generate_key(self, slot: int) -> bytes: ...  # replaces the slot's key for good; x and y
 
     class Panel(Protocol):
         """Screen, light and sound, as the application sees them. Never blocks, never raises."""
@@ -87,7 +88,9 @@ if TYPE_CHECKING:
         @property
         def element(self) -> "Element | None": ...
         @property
-        def element_slot(self) -> int: ...  # of the attestation key; only with an element
+        def element_slot(
+            self,
+        ) -> int: ...  # of attestation keys, and the one after it; only with an element
         @property
         def watchdog(self) -> Watchdog: ...
         @property

@@ -80,6 +80,10 @@ class Orders:
             return order
         return None
 
+    def is_idle(self) -> bool:
+        """Nobody is at the counter."""
+        return not self._running
+
     def _check(self, order: "Order") -> None:
         if order.channel != self._config.channel:
             raise OrderInvalid("order of another channel")

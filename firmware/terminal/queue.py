@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 GENESIS = bytes(32)  # `prev` of the first token
+NO_KEY = bytes(form.KID_BYTES)  # of a chain before `identify`
 RECORDS_MAX = 2000  # without a receipt; then no new registration
 AGE_MAX_S = 604_800  # of the oldest record; then no new registration
 MARKS_MAX = 16  # receipts not yet marked on flash: what a power cut may cause to be sent again
@@ -41,6 +42,7 @@ class Queue:
         self._oldest = (0, 0)  # seq and time of the oldest record, when it was last asked for
         self._length = 0
         self._unsaved = 0  # receipts since the state was written
+        self._kid = NO_KEY  # of the key whose chain this is
         self.next_seq = 1
         self.head = GENESIS
 
@@ -54,6 +56,22 @@ class Queue:
                 queue_upgrade.upgrade(self._folder)
             self._recover()
         except OSError as error:
+            raise QueueError("errno %s" % error.errno) from None
+
+    def identify(self, kid: bytes) -> None:
+        """Whose signatures the next tokens have. For another key than before the chain begins anew, and only here: it
+        is on flash before there is a token. Raises QueueError, also while there are records of the key before."""
+        if kid == self._kid:
+            return
+        if self._kid != NO_KEY:
+            if self._length:
+                raise QueueError("records of another key")
+            self.next_seq, self.head = 1, GENESIS
+        self._kid = kid
+        try:
+            self._write_state()
+        except OSError as error:
+            self.open()  # what flash really has
             raise QueueError("errno %s" % error.errno) from None
 
     def __len__(self) -> int:
@@ -226,7 +244,7 @@ class Queue:
         # short as this is usually within the entry of its folder: one program operation, no block erased.
         marks = [(segment.first, segment.done) for segment in self._segments if segment.done]
         with open(self._folder + "/state", "wb") as file:
-            file.write(form.state(self.next_seq - 1, self.head, marks, self._ended))
+            file.write(form.state(self.next_seq - 1, self.head, self._kid, marks, self._ended))
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -253,6 +271,7 @@ class Queue:
         self._unsaved = 0
         state = self._read_state()
         self._ended = state.ended
+        self._kid = state.kid
         self.next_seq, self.head = state.seq + 1, state.sha256
         try:
             names = os.listdir(self._folder)
@@ -278,7 +297,7 @@ class Queue:
                 raise
             raw = b""
         if not raw:  # a new terminal, or its very first state was cut off: nothing was removed before it
-            return form.State(0, GENESIS, {}, [])
+            return form.State(0, GENESIS, NO_KEY, {}, [])
         found = form.parse_state(raw)
         if found is None:
             # Which sequence numbers were used is not known any more: better no evidence than a forked chain.

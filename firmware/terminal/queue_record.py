@@ -17,6 +17,7 @@ STATE_KIND = 0x13
 HEAD_BYTES = 50  # of a record, before its order id
 CHECK_BYTES = 4
 FINGERPRINT_BYTES = 6  # of an order id: two of 2 100 are the same once in 10^11 orders
+KID_BYTES = 8
 SLOT_BYTES = 10  # an offset, and a fingerprint
 INDEX_BYTES = 305  # kind, the slots, check
 NO_RECORD = 0xFFFFFFFF  # in place of an offset
@@ -24,7 +25,7 @@ NAME_BYTES = 64  # of an order id, at most
 TOKEN_BYTES = 8192  # at most
 
 Head = namedtuple("Head", ("seq", "at", "sha256", "order_id", "token_at", "token_bytes"))
-State = namedtuple("State", ("seq", "sha256", "marks", "ended"))
+State = namedtuple("State", ("seq", "sha256", "kid", "marks", "ended"))
 
 
 def fingerprint(order_id: str) -> bytes:
@@ -102,9 +103,10 @@ def index_knows(index: bytes, mark: bytes) -> bool:
     return False
 
 
-def state(seq: int, sha256: bytes, marks: list, ended: list) -> bytes:
-    """Head of the chain; (first seq, mask of receipted records) of files; fingerprints of orders that have ended."""
-    parts = [bytes([STATE_KIND]), seq.to_bytes(8, "big"), sha256, len(marks).to_bytes(2, "big")]
+def state(seq: int, sha256: bytes, kid: bytes, marks: list, ended: list) -> bytes:
+    """Head of the chain, and whose it is; (first seq, mask of receipted records) of files; fingerprints of orders that
+    have ended."""
+    parts = [bytes([STATE_KIND]), seq.to_bytes(8, "big"), sha256, kid, len(marks).to_bytes(2, "big")]
     for first, mask in marks:
         parts.append(first.to_bytes(8, "big") + mask.to_bytes(4, "big"))
     parts.append(bytes([len(ended)]))
@@ -113,16 +115,16 @@ def state(seq: int, sha256: bytes, marks: list, ended: list) -> bytes:
 
 def parse_state(raw: bytes) -> "State | None":
     """None when it does not check."""
-    if len(raw) < 44 + CHECK_BYTES or raw[0] != STATE_KIND or not _is_sound(raw):
+    if len(raw) < 52 + CHECK_BYTES or raw[0] != STATE_KIND or not _is_sound(raw):
         return None
-    at = 43
+    at = 51
     marks = {}
-    for _ in range(raw[41] << 8 | raw[42]):
+    for _ in range(raw[49] << 8 | raw[50]):
         marks[int.from_bytes(raw[at : at + 8], "big")] = int.from_bytes(raw[at + 8 : at + 12], "big")
         at += 12
     ended = raw[at + 1 : -CHECK_BYTES]
     each = [ended[i : i + FINGERPRINT_BYTES] for i in range(0, len(ended), FINGERPRINT_BYTES)]
-    return State(int.from_bytes(raw[1:9], "big"), raw[9:41], marks, each)
+    return State(int.from_bytes(raw[1:9], "big"), raw[9:41], raw[41:49], marks, each)
 
 
 def _checked(content: bytes) -> bytes:

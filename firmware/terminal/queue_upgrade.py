@@ -85,7 +85,7 @@ class _Old:
             file.close()
         ended = [form.fingerprint(order_id) for order_id in self._ended[-ORDERS_KEPT:]]
         with open(folder + "/state", "wb") as state:
-            state.write(form.state(self._seq, self._sha256, [], ended))
+            state.write(form.state(self._seq, self._sha256, bytes(form.KID_BYTES), [], ended))
 
     def _record(self, offset: int) -> "tuple | None":
         self._file.seek(offset)

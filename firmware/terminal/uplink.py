@@ -43,7 +43,8 @@ CHUNK_BYTES = 512
 
 
 class Uplink:
-    """`on_order(bytes)` gets every message on down/order; the panel says online, offline, stored, refused-by-agent."""
+    """`on_order(bytes)` gets what comes on down/order, `on_key(bytes)` on down/key, which gives the answer; the panel
+    says online, offline, stored, refused-by-agent."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Uplink:
         beat: "Beat",
         log: "FlightLog | None" = None,
         reserve: "Reserve | None" = None,
+        on_key: "Callable[[bytes], bytes | None] | None" = None,
     ) -> None:
         self._hw = hw
         self._panel = panel
@@ -66,6 +68,7 @@ class Uplink:
         self._beat = beat
         self._log = log
         self._reserve = reserve
+        self._on_key = on_key
         self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
         self._hurry = asyncio.Event()  # somebody does not want to wait for the end of a pause
         self._work = asyncio.Event()  # something to send, or a place in the window has come free
@@ -200,6 +203,10 @@ class Uplink:
             self._work.set()  # the log has something to say
         elif self._reserve and message.topic.endswith("epoch"):
             self._reserve.update(message.payload)
+        elif message.topic == self._base + "/down/key" and self._on_key:
+            statement = self._on_key(message.payload)
+            if statement:
+                await self._write(mqtt.publish(self._base + "/up/key", statement, self._next_id()))
         else:
             print("uplink: message on an unknown topic dropped")
         if message.packet_id is not None:

@@ -1,6 +1,7 @@
 """A terminal at its counter: the firmware's own link, orders and queue, at the real broker."""
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -9,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from terminal import config
+from terminal import config, next_key, rotation
 from terminal.errors import NoOfflineOrder
 from terminal.orders import Orders
 from terminal.queue import Queue
 from terminal.reserve import Reserve
+from terminal.signer import SoftwareSigner
 from terminal.uplink import Uplink
 
-from host_agent import attestation, envelope, freshness, keys
+from host_agent import attestation, envelope, freshness, key_messages, keys
 from host_agent.attestation import Order
 from host_agent.freshness import Entry, Sheet
 from tests.attacks.line import Line
@@ -27,6 +29,12 @@ from tools.emulator.provision import terminal_files
 
 class _Panel:
     def show(self, *_: Any) -> None: ...
+
+
+class _Log:
+    def note(self, *_: Any) -> None: ...
+
+    def take(self, *_: Any) -> None: ...
 
 
 class _Clock:
@@ -40,11 +48,30 @@ class _Clock:
         self.at, self.source = at, source
 
 
+class Restarted(Exception):
+    """The board's reset does not return."""
+
+
 class _Hardware:
     async def network_up(self) -> None: ...
 
     def random(self, size: int) -> bytes:
         return bytes(size)
+
+
+class _Board:
+    """What the terminal's key needs."""
+
+    element = None
+
+    def __init__(self, clock: _Clock) -> None:
+        self.clock = clock
+
+    def random(self, size: int) -> bytes:
+        return os.urandom(size)
+
+    def reset(self) -> None:
+        raise Restarted
 
 
 class Counter:
@@ -64,6 +91,10 @@ class Counter:
         self.restart()
         self.double = TerminalDouble(self.pki, device)
         self.base = f"rnr/v1/demo/{device}"
+        self.secret = folder / "secret"
+        self.secret.mkdir()
+        (self.secret / "attest.key").write_bytes(files["secret/attest.key"])
+        self.signer = SoftwareSigner.from_bytes(files["secret/attest.key"])
 
     def restart(self) -> None:
         """What it knows of orders is what is on flash."""
@@ -91,6 +122,29 @@ class Counter:
 
     def signed_sheet(self, *order_ids: str, **changes: Any) -> bytes:
         return self.sign(freshness.build_sheet(self.sheet(*order_ids, **changes)))
+
+    def hears_of_its_key(self, message: bytes) -> bytes | None:
+        """What it answers to what comes on down/key. Raises Restarted: it makes a key, or has changed over."""
+        parts = (_Board(self.clock), self.settings, self.queue, self.signer, _Log())
+        return rotation.take(message, *parts, self.orders, str(self.secret))
+
+    def key_request(self, **changes: int) -> bytes:
+        """The claims of the agent's request."""
+        now = self.clock.now()
+        times = {"iat": now, "exp": now + 600, "begins": now, "ends": now + 600} | changes
+        return key_messages.build_request(self.settings.ueid, self.signer.kid, **times)
+
+    def states_a_key(self, **changes: int) -> bytes:
+        """As it does when the agent asks."""
+        request = self.sign(self.key_request(**changes))
+        with contextlib.suppress(Restarted):
+            return self.hears_of_its_key(request) or b""
+        parts = (_Board(self.clock), self.settings, self.queue, self.signer, _Log())
+        assert asyncio.run(next_key.answer(*parts, str(self.secret)))
+        return self.hears_of_its_key(request) or b""
+
+    def key_files(self) -> list[str]:
+        return sorted(path.name for path in self.secret.iterdir())
 
     def store(self, order_id: str = "order-1") -> bytes:
         """A registration that waits for its receipt."""

@@ -5,12 +5,13 @@ import hashlib
 import os
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from drivers import atecc608_config as config
 from drivers import atecc608_frame as frames
-from terminal.element_signer import ElementFault, ElementSigner
+from terminal.element_signer import ElementFault, ElementSigner, of_terminal
 
 from tests.element_bench import Bench, is_signature, public_key, ready_memory
 from tools.emulator import secure_element as chips
@@ -416,3 +417,36 @@ def test_a_thousand_mixtures_of_faults_end_in_the_right_thing_or_a_named_error()
     print(dict(outcomes))
     assert outcomes["right"] > RUNS // 2
     assert not [complaint for complaint in bench.chip.complaints if not complaint.startswith("read past")]
+
+
+# --- which slot's key counts
+
+
+def test_first_slot_counts_until_a_rotation_names_the_other_whose_old_key_then_goes(tmp_path: Path):
+    bench = Bench()
+    path = tmp_path / "attest.slot"
+    first = bench.run(of_terminal(bench.element, SLOT, str(path)))
+    assert first.kid == bench.run(ElementSigner.open(bench.element, SLOT)).kid
+    public = bench.run(bench.element.generate_key(SLOT + 1))
+    path.write_bytes(bytes([SLOT + 1, 1]))
+    bench.chip.faults.append(Fault("mute", chips.GENKEY, times=10**9))
+    with pytest.raises(ElementFault):
+        bench.run(of_terminal(bench.element, SLOT, str(path)))
+    assert path.read_bytes() == bytes([SLOT + 1, 1]), "it is tried again at the next start"
+    bench.chip.faults.clear()
+    second = bench.run(of_terminal(bench.element, SLOT, str(path)))
+    assert b"".join(part.to_bytes(32, "big") for part in second.point) == public
+    assert path.read_bytes() == bytes([SLOT + 1])
+    assert bench.run(ElementSigner.open(bench.element, SLOT)).kid != first.kid, "replaced"
+    kept = bench.run(bench.element.public_key(SLOT))
+    bench.run(of_terminal(bench.element, SLOT, str(path)))
+    assert bench.run(bench.element.public_key(SLOT)) == kept, "and only once"
+
+
+@pytest.mark.parametrize("content", [bytes([SLOT - 1]), bytes([SLOT + 2]), b"\xff\x01"])
+def test_slot_that_is_none_of_the_attestation_keys_is_refused(tmp_path: Path, content: bytes):
+    path = tmp_path / "attest.slot"
+    path.write_bytes(content)
+    with pytest.raises(ElementFault, match="no slot"):
+        bench = Bench()
+        bench.run(of_terminal(bench.element, SLOT, str(path)))

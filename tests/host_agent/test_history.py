@@ -398,7 +398,7 @@ def test_bundle_of_a_later_key_verifies_with_the_keys_from_before_the_rotation(
 
 
 def test_old_key_ends_and_cannot_answer_a_newer_order(office: Office, bench: CustodyBench, tmp_path: Path):
-    rotate(office, tmp_path, overlap_s=0)
+    rotate(office, tmp_path)
     bench.registry.refresh()
     device = bench.registry.device("t-0001")
     assert device is not None

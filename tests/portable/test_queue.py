@@ -317,3 +317,41 @@ def test_unknown_record_is_an_error() -> None:
     for call in (queue.read, queue.remove):
         for seq in (0, 2, SEGMENT + 1):
             assert raises(QueueError, call, seq).code == "queue-fault"
+
+
+# --- whose chain it is
+
+FIRST, SECOND = b"kid-kid1", b"kid-kid2"
+
+
+def test_key_keeps_its_chain_over_restarts_and_another_key_begins_its_own() -> None:
+    queue = filled(2)
+    queue.identify(FIRST)  # a chain from before anybody said whose it is
+    queue = restarted()
+    queue.identify(FIRST)
+    assert (queue.next_seq, queue.head) == (3, sha256(b"token-2").digest())
+    queue.remove(1)
+    queue.remove(2)
+    queue = reopened(queue)
+    queue.identify(SECOND)
+    assert (queue.next_seq, queue.head, files()) == (1, GENESIS, [])
+    assert queue.has_order("order-2")
+    queue = restarted()
+    queue.identify(SECOND)
+    assert queue.append("order-3", b"token-3", AT) == 1
+    queue = restarted()
+    queue.identify(SECOND)
+    assert (queue.next_seq, queue.pending()) == (2, [1])
+
+
+def test_other_key_waits_for_the_records_of_the_one_before() -> None:
+    queue = fresh()
+    queue.identify(FIRST)
+    queue.append("order-1", b"token-1", AT)
+    queue = restarted()
+    assert raises(QueueError, queue.identify, SECOND).code == "queue-fault"
+    assert queue.next_seq == 2
+    queue.identify(FIRST)
+    queue.remove(1)
+    queue.identify(SECOND)
+    assert queue.next_seq == 1
