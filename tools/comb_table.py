@@ -1,6 +1,6 @@
 """Writes firmware/terminal/p256_comb.py: `python -m tools.comb_table`.
 
-The comb has two tables, one for each half of the rows; a point stands for a column of signs that begins with +.
+The comb has four tables, one for each quarter of the rows; a point stands for a column of signs that begins with +.
 The points come from `cryptography`, not from the code that will use them.
 """
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 MODULE = Path(__file__).parents[1] / "firmware" / "terminal" / "p256_comb.py"
-TABLES = 2
+TABLES = 4
 TEETH = 6
-COLUMNS = 24  # 2 * 6 * 24 = 288 bits: those of a scalar and 31 to blind it
+COLUMNS = 12  # 4 * 6 * 12 = 288 bits: those of a scalar and 31 to blind it
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 BYTES_PER_LINE = 16
 
@@ -21,6 +21,7 @@ HEADER = '''\
 One bytes literal, so that a frozen build keeps it in flash.
 """
 
+TABLES = {tables}
 TEETH = {teeth}  # rows of a table
 COLUMNS = {columns}  # bits between two rows
 
@@ -32,7 +33,7 @@ POINTS = (
 
 
 def points() -> bytes:
-    """Returns the tables of the lower and of the upper rows, 32 points each."""
+    """Returns the tables, 32 points each, that of the lowest rows first."""
     out = bytearray()
     for table in range(TABLES):
         for signs in range(1 << (TEETH - 1), 1 << TEETH):
@@ -51,7 +52,7 @@ def module_text() -> str:
     for start in range(0, len(table), BYTES_PER_LINE):
         escapes = "".join(f"\\x{byte:02x}" for byte in table[start : start + BYTES_PER_LINE])
         lines.append(f'    b"{escapes}"')
-    return HEADER.format(teeth=TEETH, columns=COLUMNS, lines="\n".join(lines))
+    return HEADER.format(tables=TABLES, teeth=TEETH, columns=COLUMNS, lines="\n".join(lines))
 
 
 if __name__ == "__main__":

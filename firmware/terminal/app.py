@@ -51,7 +51,7 @@ async def run(hw: "Hardware") -> None:
         signer = await _signer(hw, config, secrets)
         context = _tls_context(secrets)
         if gc.mem_alloc() + gc.mem_free() >= LARGE_HEAP_BYTES:
-            from terminal import p256_known  # 14 KB, for receipts checked and identities sealed in half the time
+            from terminal import p256_known  # 26 KB, for receipts checked and identities sealed in half the time
 
             for point in (config.agent_point, config.backend_point, signer.point):
                 p256_known.remember(point)

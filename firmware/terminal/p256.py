@@ -6,7 +6,7 @@ whatever its bits and its length; signing blinds the nonce it walks, and masks t
 
 from terminal.errors import KeyInvalid
 from terminal.hkdf import hmac_sha256
-from terminal.p256_comb import COLUMNS, POINTS, TEETH
+from terminal.p256_comb import COLUMNS, POINTS, TABLES, TEETH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
-_COMB_BITS = 2 * TEETH * COLUMNS
+_COMB_BITS = TABLES * TEETH * COLUMNS
 _BLIND_BITS = 31  # k + r * n of any such r, made odd by another n, has no more bits than the comb
 _WINDOW_BITS = 4
 _WINDOW_TOP = 256  # a scalar has 257 bits once it is odd: digits at 0, 4 .. 256
-_NOTHING = 255  # in place of a digit
+_NOTHING = 255  # in place of a window's digit
 _combs = {}  # point -> its comb, of the keys that terminal.p256_known was told of
 
 
@@ -150,15 +150,16 @@ def _plan_base(k: int) -> list:
 
 
 def _plan_comb(k: int, comb: "bytes | bytearray") -> list:
-    """k times the comb's point: two tables, each for one half of the rows (12 rows of 24 bits)."""
+    """k times the comb's point: 24 rows of 12 bits, six to a table."""
     signs = f"{_signs(k, _COMB_BITS):0{_COMB_BITS}b}"
     rows = [signs[i : i + COLUMNS] for i in range(0, _COMB_BITS, COLUMNS)]
-    upper, lower = bytearray(COLUMNS), bytearray(COLUMNS)
+    plan = [(comb, bytearray(COLUMNS)) for _ in range(TABLES)]
     for step in range(COLUMNS):
         digits = "".join([row[COLUMNS - 1 - step] for row in rows])
-        upper[step] = 1 << TEETH | int(digits[:TEETH], 2)
-        lower[step] = int(digits[TEETH:], 2)
-    return [(comb, upper), (comb, lower)]
+        for table in range(TABLES):
+            start = (TABLES - 1 - table) * TEETH
+            plan[table][1][step] = table << TEETH | int(digits[start : start + TEETH], 2)
+    return plan
 
 
 def _comb_point(comb: "bytes | bytearray", digit: int) -> tuple[int, int]:
@@ -215,10 +216,12 @@ def _walk(steps: list, mask: int = 1) -> tuple[int, int, int]:
     for step in range(len(steps[0][1]) - 1, -1, -1):  # the first has as many as any
         x, y, z = _double(x, y, z)
         for table, digits in steps:
-            digit = digits[step] if step < len(digits) else _NOTHING
-            if digit == _NOTHING:
+            if step >= len(digits):
                 continue
+            digit = digits[step]
             if isinstance(table, list):  # of a window: odd multiples
+                if digit == _NOTHING:
+                    continue
                 point_x, point_y = table[digit - 8 if digit > 7 else 7 - digit]
                 point_y = point_y if digit > 7 else P - point_y
             else:

@@ -1,5 +1,6 @@
 """The firmware as a ROMFS image."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -91,11 +92,28 @@ def test_starters_lie_on_the_file_system() -> None:
     assert rom.starter_files()["main.py"] == (FIRMWARE / "main.py").read_bytes()
 
 
-def test_private_functions_share_their_names_and_nothing_else_is_renamed() -> None:
-    one = b"def _first(_kept):\n    return _second(_kept)._first\n\ndef _second(x): pass\n\ndef f(): _second(1)\n"
-    two = b'def _third():\n    return "_spoken"\n\ndef _spoken(): _third()\n\ndef _used(): pass\n'
-    three = b"from two import _used\n"
-    lean = rom.share_helper_names({"one.py": one, "two.py": two, "three.py": three, "x.bin": b"def _first("})
-    assert lean["one.py"] == one.replace(b"_second", b"_1"), "an attribute has the other one's name"
-    assert lean["two.py"] == two.replace(b"_third", b"_1")
-    assert (lean["three.py"], lean["x.bin"]) == (three, b"def _first(")
+def test_private_names_are_shared_and_nothing_else_is_renamed() -> None:
+    one = b"class A:\n    def _first(self): return self._second + self._second + self.third\n\ndef f(x): x._used\n"
+    two = b'def _fourth():\n    return "_spoken"\n\ndef _spoken(): _fourth()\n\ndef _used(): pass\n'
+    three = b"from two import _used\nclass B:\n    def __init__(self, _): self._fifth = _\n"
+    lean = rom.share_private_names({"one.py": one, "two.py": two, "three.py": three, "x.bin": b"def _first("})
+    assert lean["one.py"] == one.replace(b"_second", b"_1").replace(b"_first", b"_2"), "the one used most is first"
+    assert lean["two.py"] == two.replace(b"_fourth", b"_1")
+    assert lean["three.py"] == three.replace(b"_fifth", b"_1")
+    assert lean["x.bin"] == b"def _first("
+
+
+def test_no_class_inherits_private_names_from_another_module() -> None:
+    """Where two modules name private things of the same object, they would have one name."""
+    classes = {}
+    for file in sorted((FIRMWARE / "terminal").rglob("*.py")) + sorted((FIRMWARE / "drivers").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for found in [node for node in tree.body if isinstance(node, ast.ClassDef)]:
+            classes[found.name] = (file, found)
+    for file, found in classes.values():
+        for base in [node.id for node in found.bases if isinstance(node, ast.Name) and node.id in classes]:
+            other, inherited = classes[base]
+            private = {node.attr for node in ast.walk(inherited) if isinstance(node, ast.Attribute)}
+            private |= {node.name for node in ast.walk(inherited) if isinstance(node, ast.FunctionDef)}
+            private = {name for name in private if name.startswith("_") and not name.startswith("__")}
+            assert other == file or not private, f"{found.name} in {file.name} inherits {private} of {base}"

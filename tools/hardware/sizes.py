@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from tools.hardware import partitions
 from tools.hardware.pin_map import ROOT, PinMap
-from tools.rom import build_rom, compiled, firmware_sources, fold_constants, share_helper_names
+from tools.rom import build_rom, compiled, firmware_sources, fold_constants, share_private_names
 
 TARGETS = ("xtensawin", "armv7emdp", "rv32imc", "x64")
 ROM_USE = 0.8  # of the plan; the rest is for the next versions
@@ -31,7 +31,7 @@ def module_sizes(boards: Iterable[str]) -> dict[str, dict[str, int]]:
     """Bytes of every compiled module, by its path, then by target."""
     sizes: dict[str, dict[str, int]] = {}
     for board in boards:
-        files = share_helper_names(fold_constants(firmware_sources(board)))
+        files = share_private_names(fold_constants(firmware_sources(board)))
         modules = {path: source for path, source in files.items() if path.endswith(".py")}
         for target in TARGETS:
             for path, code in compiled(modules, target).items():
@@ -41,7 +41,7 @@ def module_sizes(boards: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 def rom_plan(pin_map: PinMap) -> RomPlan:
-    image = build_rom(compiled(share_helper_names(fold_constants(firmware_sources(pin_map.board))), pin_map.arch))
+    image = build_rom(compiled(share_private_names(fold_constants(firmware_sources(pin_map.board))), pin_map.arch))
     return RomPlan(pin_map.board, len(image), place_bytes(pin_map))
 
 
