@@ -185,9 +185,8 @@ class Session:
         chain = (self._queue.next_seq, self._queue.head)
         sealed = None
         if read and person and reason is None:
-            plaintext = claim.identity(person, read.addresses, read.photo, order.msisdn)
-            context = claim.seal_context(config.ueid, cti, chain[0])
-            sealed = cose.seal(plaintext, config.backend_kid, config.backend_point, context, self._hw.random)
+            sealed = self._seal(person, read, order, cti)
+            gc.collect()  # here and below: what lives on is not to lie in the middle of what does not
             await asyncio.sleep(0)
         uncertainty_s = CLOCK_UNCERTAINTY_S if clock.source >= TRUSTED_SOURCE else None
         trust = claim.Clock(not self._uplink.is_online, clock.source, uncertainty_s)
@@ -197,4 +196,12 @@ class Session:
         payload = claim.evidence(
             config, self._boot, trust, order, clock.now(), cti, chain, found, sealed, signer.custody, epoch
         )
+        sealed = found = None
+        gc.collect()
         return await sign1(payload, signer.kid, signer, claim.MEDIA_TYPE)
+
+    def _seal(self, person: card.Person, read: "Presentation", order: "Order", cti: bytes) -> bytes:
+        config = self._config
+        plaintext = claim.identity(person, read.addresses, read.photo, order.msisdn)
+        context = claim.seal_context(config.ueid, cti, self._queue.next_seq)
+        return cose.seal(plaintext, config.backend_kid, config.backend_point, context, self._hw.random)

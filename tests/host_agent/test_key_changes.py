@@ -17,7 +17,6 @@ from host_agent.ingest import Outcome
 from host_agent.key_changes import LAPSED_S, KeyChanges, Stage
 from host_agent.orders import OrderRefused
 from host_agent.rotation import OVERLAP_MAX_S
-from host_agent.store import Store
 from tests.host_agent.custody_bench import CustodyBench
 from tests.host_agent.terminal_double import TerminalDouble
 from tests.host_agent.test_history import Office
@@ -206,13 +205,3 @@ def test_operator_cannot_take_over_a_statement_that_has_lapsed(bench: Bench) -> 
     assert bench.office.device("rotate", DEVICE, "--statement", str(file), "--reason", "late") == {
         "error": "rotation-lapsed"
     }
-
-
-def test_store_of_version_3_gets_the_table_and_keeps_what_is_in_it(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "agent.db") as connection:
-        script = Path(__file__).parents[1] / "upgrade" / "agent-3.sql"
-        connection.executescript(script.read_text(encoding="utf-8"))
-    store = Store(tmp_path / "agent.db", 2**26, 0)
-    assert store.figures(0)["evidence"] == 3
-    assert store.key_changes() == []
-    store.close()

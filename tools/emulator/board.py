@@ -43,6 +43,9 @@ _ASK_AGAIN_S = 0.002
 _OWN_HEAP_BYTES = 17 * 1024
 # A second SIGINT before the first was noticed ends the interpreter, and some tools send Ctrl-C twice.
 _INTERRUPT_AGAIN_S = 0.5
+# The port raises the exception wherever the signal finds it: in a garbage collection, the heap stays locked for good.
+# So the signal waits until the program waits for something itself, but not for ever.
+_INTERRUPT_PATIENCE_S = 0.3
 _RESTART_S = (0.0, 0.1, 0.5, 2.0)  # pause after so many starts in a row that did not get as far as the file system
 
 
@@ -124,6 +127,7 @@ class Board:
         self._is_stopping = False
         self._news = asyncio.Event()
         self._interrupted_at = -_INTERRUPT_AGAIN_S
+        self._asked_at: float | None = None  # when the Ctrl-C came that is still to be delivered
         self._watchdog_s = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -318,7 +322,7 @@ class Board:
         self._has_mounted = False
         self._next_boot = None
         self._fault = None
-        self._interrupted_at = -_INTERRUPT_AGAIN_S
+        self._interrupted_at, self._asked_at = -_INTERRUPT_AGAIN_S, None
         # a reset asked for from the raw REPL does not start main.py: that is how mpremote gets a quiet board
         runs_main = not (cause == "soft" and self._console.is_raw)
         cut, self._cut = self._cut, None
@@ -495,6 +499,10 @@ class Board:
         self._interpreter.terminal.write(self._console.take())
         while self._console.has_interrupt:
             if self._is_executing(self._interpreter):  # (1)
+                if self._interpreter.is_computing() and self._has_patience():
+                    self._after("pump", _ASK_AGAIN_S, self._pump)
+                    return
+                self._asked_at = None
                 if self._console.is_ready or self._loop.time() - self._interrupted_at > _INTERRUPT_AGAIN_S:
                     self._interpreter.interrupt()
                     self._interrupted_at = self._loop.time()
@@ -504,6 +512,11 @@ class Board:
             else:  # (3)
                 self._after("pump", _ASK_AGAIN_S, self._pump)
                 return
+
+    def _has_patience(self) -> bool:
+        if self._asked_at is None:
+            self._asked_at = self._loop.time()
+        return self._loop.time() - self._asked_at < _INTERRUPT_PATIENCE_S
 
     def _is_executing(self, interpreter: Interpreter) -> bool:
         is_executing = interpreter.is_executing()

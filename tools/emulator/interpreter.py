@@ -120,6 +120,14 @@ class Interpreter:
         caught = status.partition("SigCgt:")[2].split(maxsplit=1)
         return bool(caught) and bool(int(caught[0], 16) & _SIGINT_BIT)
 
+    def is_computing(self) -> bool:
+        """Not waiting in the kernel at this moment; only Linux tells."""
+        try:
+            status = Path(f"/proc/{self._process.pid}/stat").read_text()
+        except OSError:
+            return False
+        return status.rpartition(")")[2].split()[0] == "R"
+
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
 
