@@ -26,7 +26,7 @@ ORDER_ID, MSISDN, CHANNEL = -70010, -70011, -70012
 TOKEN_SHA256, ANSWERS = -70020, -70021
 
 DIGEST_BYTES = 32
-ANSWERS_MAX = 16  # in one receipt: as many as a terminal has on the way at once
+ANSWERS_MAX = 16  # in one receipt
 NONCE_BYTES = EPOCH_BYTES = 16
 NO_PREVIOUS = bytes(DIGEST_BYTES)
 

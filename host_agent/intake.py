@@ -23,7 +23,7 @@ from host_agent.store import Store, StoreFault, StoreFull
 log = logging.getLogger("shiming.intake")
 
 BATCH_ITEMS = 512
-GATHER_ITEMS, GATHER_S = 8, 0.03  # fewer, and none for so long: no more is coming that would fit into one receipt
+GATHER_ITEMS, GATHER_S = 8, 0.003  # fewer, and none for so long: no more is coming that would fit into one receipt
 QUEUE_ITEMS = 2048
 QUEUE_BYTES = 16 * 1024 * 1024
 INLINE_ITEMS = 4  # fewer are verified at once rather than handed to the pool

@@ -13,7 +13,7 @@ ACL_NAME = "mosquitto.acl"
 
 # The user name is the certificate's common name, and the client id as well: no device can take another's place.
 # PUBACK means nothing here (mosquitto keeps what it acknowledged in memory): terminals wait for the agent's receipt.
-# The queue for an absent agent holds the full windows of a thousand terminals, 16 records of at most 8 KiB each. Beyond
+# The queue for an absent agent holds the full windows of 340 terminals, 48 records of at most 8 KiB each. Beyond
 # that mosquitto drops the newest, says so in $SYS alone, and the terminals send it again. No message_size_limit: what
 # that forbids is acknowledged and dropped; what max_packet_size forbids ends the sender's connection.
 _CONFIG = """\

@@ -20,7 +20,7 @@ from terminal.session import Session
 from terminal.signer import SoftwareSigner
 from terminal.station import Station
 from terminal.supervisor import Supervisor
-from terminal.uplink import Uplink
+from terminal.uplink import WINDOW, WINDOW_LARGE, Uplink
 from terminal.version import VERSION
 
 TYPE_CHECKING = False
@@ -50,7 +50,8 @@ async def run(hw: "Hardware") -> None:
         secrets = settings.load_secrets(config.custody)
         signer = await _signer(hw, config, secrets)
         context = _tls_context(secrets)
-        if gc.mem_alloc() + gc.mem_free() >= LARGE_HEAP_BYTES:
+        has_large_heap = gc.mem_alloc() + gc.mem_free() >= LARGE_HEAP_BYTES
+        if has_large_heap:
             from terminal import p256_known  # 26 KB, for receipts checked and identities sealed in half the time
 
             for point in (config.agent_point, config.backend_point, signer.point):
@@ -78,7 +79,8 @@ async def run(hw: "Hardware") -> None:
         return rotation.take(message, hw, config, queue, signer, log, orders)
 
     beat = supervisor.beat_of("uplink")
-    uplink = Uplink(hw, panel, config, queue, context, orders.take, beat, log, reserve, take_key)
+    window = WINDOW_LARGE if has_large_heap else WINDOW
+    uplink = Uplink(hw, panel, config, queue, context, orders.take, beat, log, reserve, take_key, window)
     picture = _card_picture() if face else None
     station = Station(hw, counter_beat, picture.feed if picture else None)
     session = Session(hw, panel, config, boot, station, queue, signer, uplink, reserve, face, picture)

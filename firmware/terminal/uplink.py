@@ -35,7 +35,7 @@ CONNECT_TIMEOUT_S = 20  # network and TCP; then TLS to SUBACK: a public-key step
 WRITE_TIMEOUT_S = 20  # a network that is gone shows first as a send buffer that stays full
 STEP_MS = 8000  # beyond such a deadline, until the next report
 RECEIPT_TIMEOUT_MS = 10_000
-WINDOW = 16  # evidence without a receipt on the way at once; bounds the memory
+WINDOW, WINDOW_LARGE = 16, 48  # evidence without a receipt on the way at once: 150 bytes of heap each
 REFILL = 8  # with so many on the way the window is filled again: what is sent alone has a receipt of its own to check
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 250, 30_000
 SETTLED_MS = 5000  # a link that held so long was a good one: start the backoff anew
@@ -58,6 +58,7 @@ class Uplink:
         log: "FlightLog | None" = None,
         reserve: "Reserve | None" = None,
         on_key: "Callable[[bytes], bytes | None] | None" = None,
+        window: int = WINDOW,
     ) -> None:
         self._hw = hw
         self._panel = panel
@@ -69,6 +70,7 @@ class Uplink:
         self._log = log
         self._reserve = reserve
         self._on_key = on_key
+        self._window = window
         self._base = "rnr/v1/%s/%s" % (config.tenant, config.device)
         self._hurry = asyncio.Event()  # somebody does not want to wait for the end of a pause
         self._work = asyncio.Event()  # something to send, or a place in the window has come free
@@ -278,7 +280,7 @@ class Uplink:
         """The oldest that is not on the way, or has been for too long. Damaged ones take no place in the window."""
         now = ticks_ms()
         damaged = len(self._sent) - self._on_the_way()
-        for seq in self._queue.pending(WINDOW + damaged):
+        for seq in self._queue.pending(self._window + damaged):
             sent = self._sent.get(seq)
             if has_room if sent is None else ticks_diff(now, sent[1]) > RECEIPT_TIMEOUT_MS:
                 return seq

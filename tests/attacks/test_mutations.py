@@ -9,6 +9,7 @@ from tests.attacks.mutations import MUTATIONS, copied_tree, failing, remove
 CHOSEN = ("nonce_reuse", "foreign_receipt")
 
 
+@pytest.mark.proof
 def test_two_checks_are_missed_by_exactly_their_attack() -> None:
     with copied_tree() as tree:
         for mutation in [one for one in MUTATIONS if one.attack in CHOSEN]:

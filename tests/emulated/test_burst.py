@@ -32,6 +32,7 @@ def survive(folder: Path, terminals: int, records: int, kills: int) -> None:
     assert outcome.reconnections >= outcome.kills
 
 
+@pytest.mark.proof
 def test_kills_of_mosquitto_in_a_short_burst_lose_and_double_nothing(tmp_path: Path) -> None:
     survive(tmp_path, terminals=2, records=100, kills=2)
 

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
 from drivers.atecc608_config import ATTESTATION
 
 from host_agent import attestation, envelope, keys
@@ -50,6 +51,7 @@ def test_customers_are_registered_with_the_chips_signature_and_the_claim_says_so
         assert attestation.parse_evidence(each.payload).custody is Custody.ELEMENT
 
 
+@pytest.mark.proof
 def test_chip_that_fails_once_costs_no_customer(tmp_path: Path) -> None:
     chip = chip_with_key()
     chip.faults = [Fault("wrong-signature")]

@@ -170,6 +170,7 @@ def played(folder: Path, script: list[Customer], gallery: Gallery | None = None)
     return accounts[0]
 
 
+@pytest.mark.proof
 def test_an_impostor_is_refused(tmp_path: Path) -> None:
     account = played(tmp_path, [by_plot(Plot.IMPOSTOR, seed=32)])
     assert account.surprises == ()

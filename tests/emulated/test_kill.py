@@ -34,7 +34,7 @@ def survive(tmp_path: Path, name: str, customers: int, kills: int) -> None:
     assert account.accepted + sum(account.refused.values()) == customers
 
 
-@pytest.mark.parametrize("name", VICTIMS)
+@pytest.mark.parametrize("name", ["agent", "broker-mosquitto"])  # the others in `make proof`
 def test_three_kills_lose_and_double_nothing(name: str, tmp_path: Path) -> None:
     survive(tmp_path, name, customers=6, kills=3)
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from drivers.atecc608_config import ATTESTATION, ATTESTATION_NEXT
 from typer.testing import CliRunner
@@ -112,6 +113,7 @@ def test_customers_with_both_keys_are_registered_and_the_old_key_ends(tmp_path: 
     assert old_key not in (tmp_path / f"{TERMINAL}.img").read_bytes(), "it has been overwritten"
 
 
+@pytest.mark.proof
 def test_secure_element_makes_the_next_key_in_its_other_slot(tmp_path: Path) -> None:
     chip = chip_with_key()
     first = chip.memory.public_key(ATTESTATION)

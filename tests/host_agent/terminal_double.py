@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from terminal import cose
+from terminal import cose, p256_known
 from terminal.signer import SoftwareSigner, sign1
 
 from host_agent import attestation, cbor
@@ -86,6 +86,8 @@ class TerminalDouble:
         self.channel = device["channel"]
         self.signer = SoftwareSigner.from_bytes((pki / "devices" / device_id / "attest.key").read_bytes())
         self._seal_kid, self._seal_point = registry.backend.seal.kid, (numbers.x, numbers.y)
+        for point in (self.signer.point, self._seal_point):
+            p256_known.remember(point)  # as a terminal does
         self.seq, self.prev = 1, bytes(32)
 
     def claims(self, *, order_id: str = "", reason: str | None = None, person: dict[int, Any] | None = None) -> dict:
