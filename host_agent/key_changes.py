@@ -3,9 +3,7 @@
 The operator decides in between, with `shiming agent device rotate` (`device_cli`): nothing here changes the registry.
 """
 
-import asyncio
 import hashlib
-import logging
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -16,11 +14,9 @@ from host_agent.key_tables import KeyChange
 from host_agent.orders import OrderRefused
 from host_agent.registry import Device, Registry, state_code
 from host_agent.rotation import OVERLAP_MAX_S
-from host_agent.store import Store, StoreFault
+from host_agent.rounds import Rounds
+from host_agent.store import Store
 
-log = logging.getLogger("shiming.keys")
-
-RESEND_S = 10
 LAPSED_S = 60  # a statement has lapsed for good: no acceptance can have slipped in at the last moment
 
 
@@ -41,8 +37,8 @@ class KeyChanges:
         self._registry = registry
         self._signer = signer
         self._publish = publish
-        self._due: set[str] = set()
-        self._woken = asyncio.Event()
+        self._rounds = Rounds("key requests", self._send_all, self._send_some)
+        self.run = self._rounds.run
 
     def ask(self, device_id: str, delay_s: int, overlap_s: int) -> tuple[KeyChange, Stage]:
         """Both keys are to be valid for `overlap_s`, `delay_s` from now on. Until then a terminal may answer."""
@@ -72,28 +68,7 @@ class KeyChanges:
 
     def wake(self, device_id: str) -> None:
         """The terminal came online, is asked for a key, or may have changed. From the event loop's thread."""
-        self._due.add(device_id)
-        self._woken.set()
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        next_round = loop.time()
-        while True:
-            devices, self._due = self._due, set()
-            self._woken.clear()
-            try:
-                if loop.time() >= next_round:
-                    next_round = loop.time() + RESEND_S
-                    await asyncio.to_thread(self._send_all)
-                else:
-                    await asyncio.to_thread(self._send_some, devices)
-            except StoreFault as fault:
-                log.error("key requests cannot be sent: %s", fault, extra={"code": fault.code})
-            try:
-                async with asyncio.timeout_at(next_round):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+        self._rounds.wake(device_id)
 
     def _send_all(self) -> None:
         self._send(self._store.key_changes())

@@ -3,8 +3,6 @@
 The sheets of `reserve` go the same way.
 """
 
-import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,11 +12,8 @@ from host_agent.attestation import NONCE_BYTES, Order
 from host_agent.errors import ShimingError, TokenRefused
 from host_agent.ingest import Signer
 from host_agent.registry import Device, Registry, state_code
-from host_agent.store import OrderRow, Store, StoreFault
-
-log = logging.getLogger("shiming.orders")
-
-RESEND_S = 10
+from host_agent.rounds import Rounds
+from host_agent.store import OrderRow, Store
 
 
 class OrderRefused(ShimingError):
@@ -43,8 +38,8 @@ class Orders:
         self._signer = signer
         self._nonce_life_s = nonce_life_s
         self._publish = publish
-        self._due: set[str] = set()
-        self._woken = asyncio.Event()
+        self._rounds = Rounds("orders", self._send_all, self._send_some)
+        self.run = self._rounds.run
 
     def create(self, order_id: str, device_id: str, msisdn: str, channel: str | None) -> tuple[OrderRow, bool]:
         """The order and whether it is new; the same request again gives the order that is there."""
@@ -75,28 +70,7 @@ class Orders:
 
     def wake(self, device_id: str) -> None:
         """The terminal came online, has a new order, or has ended one. From the event loop's thread."""
-        self._due.add(device_id)
-        self._woken.set()
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        next_round = loop.time()
-        while True:
-            devices, self._due = self._due, set()
-            self._woken.clear()
-            try:
-                if loop.time() >= next_round:
-                    next_round = loop.time() + RESEND_S
-                    await asyncio.to_thread(self._send_all)
-                else:
-                    await asyncio.to_thread(self._send_some, devices)
-            except StoreFault as fault:
-                log.error("orders cannot be sent: %s", fault, extra={"code": fault.code})
-            try:
-                async with asyncio.timeout_at(next_round):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+        self._rounds.wake(device_id)
 
     def _check_same(self, existing: OrderRow, device: Device, msisdn: str) -> None:
         is_other = existing.device != device.id or existing.sheet is not None
